@@ -1,0 +1,123 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '..')
+const modules = join(root, 'node_modules')
+const folder = mkdtempSync(join(tmpdir(), 'offload-pack-'))
+const project = join(folder, 'project')
+let packed: string[] = []
+
+const hello = `
+import { offload, task } from 'offload'
+import { z } from 'zod'
+
+const hello = task('hello', {
+  input: z.object({ name: z.string() }),
+  async run({ name }) { return \`hello \${name}\` },
+})
+const queue = offload({ url: 'sqlite:offload.db', tasks: [hello] })
+`
+
+const roundTrip = `${hello}
+const worker = queue.work()
+const handle = await queue.enqueue(hello, { name: 'you' })
+console.log(await handle.result({ timeout: '5s' }))
+await worker.stop()
+await queue.close()
+`
+
+function run(cwd: string, program: string, ...args: string[]): { status: number | null; output: string } {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd,
+    encoding: 'utf8',
+    timeout: 90_000,
+    shell: process.platform === 'win32',
+  })
+  return { status, output: error ? error.message : stdout + stderr }
+}
+
+function succeed(cwd: string, program: string, ...args: string[]): string {
+  const { status, output } = run(cwd, program, ...args)
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}:\n${output}`)
+  return output
+}
+
+/** A copy of the repository, built there, so that no test of the package touches dist/. */
+function buildCopy(): string {
+  const copy = join(folder, 'copy')
+  const left = new Set(['node_modules', '.git', 'dist'].map((name) => join(root, name)))
+  cpSync(root, copy, { recursive: true, filter: (path) => !left.has(path) })
+  symlinkSync(modules, join(copy, 'node_modules'), 'junction')
+  succeed(copy, join(modules, '.bin/tsc'), '-p', 'tsconfig.build.json')
+  return copy
+}
+
+/** Installs the tarball without a network: its dependencies come from this repository's node_modules. */
+function installIn(target: string, tarball: string): void {
+  const local = ['zod', '@standard-schema/spec', '@types/node', 'undici-types'].map((name) =>
+    join(modules, name),
+  )
+  mkdirSync(target)
+  writeFileSync(join(target, 'package.json'), '{ "name": "project", "private": true, "type": "module" }')
+  succeed(
+    target,
+    'npm',
+    'install',
+    '--offline',
+    '--install-links',
+    '--no-audit',
+    '--no-fund',
+    tarball,
+    ...local,
+  )
+}
+
+function typeCheck(name: string, code: string): { status: number | null; output: string } {
+  writeFileSync(join(project, name), code)
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', 'node']
+  return run(project, join(modules, '.bin/tsc'), ...options, name)
+}
+
+beforeAll(() => {
+  const copy = buildCopy()
+  const [report] = JSON.parse(succeed(copy, 'npm', 'pack', '--json', '--ignore-scripts', '--silent'))
+  packed = report.files.map((file: { path: string }) => file.path)
+  installIn(project, join(copy, report.filename))
+}, 180_000)
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test('the package holds the build and its papers, no source and no test', () => {
+  const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
+  expect(packed.filter((path) => !path.startsWith('dist/')).sort()).toEqual(papers)
+  expect(packed.filter((path) => path.startsWith('dist/') && !/\.(js|d\.ts)$/.test(path))).toEqual([])
+  expect(packed.filter((path) => /\.test(-d)?\./.test(path))).toEqual([])
+})
+
+test('every entry point of the package is in it', async () => {
+  const { default: manifest } = await import('../package.json', { with: { type: 'json' } })
+  const targets = Object.values(manifest.exports).flatMap((entry) =>
+    typeof entry === 'string' ? [entry] : Object.values(entry),
+  )
+  expect(targets.map((target) => target.replace('./', '')).filter((path) => !packed.includes(path))).toEqual(
+    [],
+  )
+})
+
+test('an installed package runs a job and gives its result', () => {
+  writeFileSync(join(project, 'hello.js'), roundTrip)
+  expect(run(project, process.execPath, 'hello.js')).toMatchObject({ status: 0, output: 'hello you\n' })
+})
+
+test('an installed package types the round trip', () => {
+  expect(typeCheck('good.ts', roundTrip)).toEqual({ status: 0, output: '' })
+})
+
+test('an installed package refuses a payload of the wrong type', () => {
+  const { status, output } = typeCheck('bad.ts', `${hello}\nawait queue.enqueue(hello, { name: 7 })\n`)
+  expect(status).not.toBe(0)
+  expect(output).toMatch(/bad\.ts.*error TS2322: Type 'number' is not assignable to type 'string'/)
+})
