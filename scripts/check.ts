@@ -6,7 +6,7 @@ const PATH = [join(root, 'node_modules/.bin'), process.env.PATH].join(delimiter)
 
 const checks: { name: string; command: string }[] = [
   { name: 'types', command: 'tsc --noEmit' },
-  { name: 'lint and format', command: 'biome ci --error-on-warnings .' },
+  { name: 'lint and format', command: 'biome ci --colors=off --error-on-warnings .' },
   { name: 'unused code', command: 'knip' },
   { name: 'import levels', command: 'node scripts/import-levels.ts' },
   { name: 'docs links', command: 'node scripts/docs-links.ts' },

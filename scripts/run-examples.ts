@@ -33,6 +33,15 @@ function commandOf(example: Example): { program: string; args: string[] } {
   return { program, args }
 }
 
+function endGroup(leader: number | undefined): void {
+  if (leader === undefined) return
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // The whole group has ended by itself.
+  }
+}
+
 /** Runs the example in an empty folder; at the time limit it ends the whole process group. */
 function runExample(example: Example, folder: string): Promise<Outcome> {
   const { program, args } = commandOf(example)
@@ -46,7 +55,7 @@ function runExample(example: Example, folder: string): Promise<Outcome> {
     let timedOut = false
     const timer = setTimeout(() => {
       timedOut = true
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+      endGroup(child.pid)
     }, example.timeoutMs)
     child.stdout.on('data', (part: Buffer) => parts.push(part))
     child.stderr.on('data', (part: Buffer) => parts.push(part))

@@ -8,6 +8,8 @@ const root = join(import.meta.dirname, '..')
 const modules = join(root, 'node_modules')
 const folder = mkdtempSync(join(tmpdir(), 'offload-pack-'))
 const project = join(folder, 'project')
+const published = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
+const copied = [...published, 'CONTRIBUTING.md', 'tsconfig.json', 'tsconfig.build.json', 'src', 'test']
 let packed: string[] = []
 
 const hello = `
@@ -45,11 +47,10 @@ function succeed(cwd: string, program: string, ...args: string[]): string {
   return output
 }
 
-/** A copy of the repository, built there, so that no test of the package touches dist/. */
+/** A copy of what matters here, built there, so that no test of the package touches dist/. */
 function buildCopy(): string {
   const copy = join(folder, 'copy')
-  const left = new Set(['node_modules', '.git', 'dist'].map((name) => join(root, name)))
-  cpSync(root, copy, { recursive: true, filter: (path) => !left.has(path) })
+  for (const name of copied) cpSync(join(root, name), join(copy, name), { recursive: true })
   symlinkSync(modules, join(copy, 'node_modules'), 'junction')
   succeed(copy, join(modules, '.bin/tsc'), '-p', 'tsconfig.build.json')
   return copy
@@ -91,8 +92,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test('the package holds the build and its papers, no source and no test', () => {
-  const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']
-  expect(packed.filter((path) => !path.startsWith('dist/')).sort()).toEqual(papers)
+  expect(packed.filter((path) => !path.startsWith('dist/')).sort()).toEqual(published)
   expect(packed.filter((path) => path.startsWith('dist/') && !/\.(js|d\.ts)$/.test(path))).toEqual([])
   expect(packed.filter((path) => /\.test(-d)?\./.test(path))).toEqual([])
 })
@@ -118,6 +118,7 @@ test('an installed package types the round trip', () => {
 
 test('an installed package refuses a payload of the wrong type', () => {
   const { status, output } = typeCheck('bad.ts', `${hello}\nawait queue.enqueue(hello, { name: 7 })\n`)
+  const errors = output.split('\n').filter((line) => line.includes('error TS'))
   expect(status).not.toBe(0)
-  expect(output).toMatch(/bad\.ts.*error TS2322: Type 'number' is not assignable to type 'string'/)
+  expect(errors).toEqual([expect.stringMatching(/^bad\.ts.*'number' is not assignable to .*'string'/)])
 })
