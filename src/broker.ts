@@ -1,0 +1,94 @@
+import type { Job } from './job/job.ts'
+import type { Settlement } from './job/state.ts'
+
+/** Moves jobs from producers to workers. Every method takes a batch: one call, one round trip. */
+export interface Broker {
+  readonly name: string
+  readonly features: Features
+  /** Durably takes each job or says why not; an answer per job, in order. Rejects only when none was taken for certain. */
+  enqueue(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]>
+  /** Waits for at least one job of the queue, then takes up to `limit` most urgent ones. Resolves empty once `signal` aborts. */
+  claim(queue: string, want: Want & { readonly signal: AbortSignal }): Promise<readonly Claim[]>
+  /** Ends claims; `false` where the lease was lost, and then nothing changed. */
+  settle(settlements: readonly Settlement[]): Promise<readonly boolean[]>
+  /** Extends the leases and carries what the handlers reported since the last call. */
+  renew(beats: readonly Beat[], leaseMs: number): Promise<readonly LeaseState[]>
+  depth(queue: string): Promise<Depth>
+  close(): Promise<void>
+}
+
+/** How many waiting jobs (queued and scheduled) a queue may hold. */
+export type Room = (queue: string) => number
+
+export interface Want {
+  /** At most so many jobs. */
+  readonly limit: number
+  readonly leaseMs: number
+  /** Who claims, for people to read. */
+  readonly worker: string
+}
+
+export interface Accepted {
+  readonly id: string
+  /** `full`: refused, the queue is at its limit. `duplicate`: the id is remembered already. */
+  readonly status: 'queued' | 'duplicate' | 'full'
+}
+
+/** A job in a worker's hands. */
+export interface Claim {
+  readonly job: Job
+  /** Which attempt this is, from 1. */
+  readonly attempt: number
+  /** The fencing token: grows with every claim of the job. */
+  readonly fence: number
+  readonly leaseUntil: number
+  /** What the backend needs to find the claim again; nobody else looks inside. */
+  readonly receipt?: unknown
+  /** Set when the message could not be read: why. `job.payload` then holds what was received. */
+  readonly malformed?: string
+}
+
+/** A sign of life of one running job. */
+export interface Beat {
+  readonly claim: Claim
+  /** JSON text. */
+  readonly progress?: string
+  readonly log?: readonly { readonly at: number; readonly message: string }[]
+}
+
+export type LeaseState = 'held' | 'lost' | 'cancelled'
+
+/** What is in a queue. A number that the backend cannot tell is null, never 0. */
+export interface Depth {
+  readonly queue: string
+  /** Could start now, and jobs that wait for an earlier one of their key. */
+  readonly ready: number | null
+  readonly running: number | null
+  readonly scheduled: number | null
+  readonly dead: number | null
+  /** Since the acceptance of the oldest job that could start now; null when there is none or it cannot be told. */
+  readonly oldestAgeMs: number | null
+  readonly paused: boolean
+  readonly exact: boolean
+}
+
+/** What a broker can do by itself; the core makes up for the rest from a ledger, or refuses at start. */
+export interface Features {
+  /** How a message is acknowledged: each alone, or all up to a position. */
+  readonly acknowledge: 'each' | 'upTo'
+  /** What brings an unsettled message back. */
+  readonly redeliver: 'lease' | 'connection' | 'offset'
+  /** Longest native delay in ms; 0 for none, Infinity for any. */
+  readonly delayMs: number
+  /** Native levels of priority; 1 for none. */
+  readonly priorities: number
+  /** One at a time and in order for each key, across retries. */
+  readonly ordered: boolean
+  /** How long an id is remembered for dedup, in ms; 0 for not at all. */
+  readonly dedupMs: number
+  /** Refuses the settle of a worker that lost its lease. */
+  readonly fenced: boolean
+  readonly maxMessageBytes: number
+  readonly maxBatch: number
+  readonly exactDepth: boolean
+}

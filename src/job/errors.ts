@@ -1,0 +1,112 @@
+/** Every code an Offload error can carry, and what it means. Each has a section in docs/reference/errors.md. */
+export const errorCodes = {
+  BACKEND_CORRUPT: 'The store is damaged, or is not a store of Offload.',
+  BACKEND_FULL: 'The store has no room left.',
+  BACKEND_NEWER: 'The store was written by a newer version of Offload.',
+  BACKEND_READ_ONLY: 'The store cannot be written.',
+  BACKEND_UNAVAILABLE: 'The backend did not take the call in time.',
+  CAPABILITY_MISSING: 'The chosen backend lacks a power that was asked for.',
+  CLOSED: 'The queue was closed.',
+  DEADLINE_PASSED: 'The job was not started before its deadline.',
+  DISCARDED: 'The handler discarded the job.',
+  HANDLER_FAILED: 'The handler threw.',
+  ID_INVALID: 'The id of a job is not usable.',
+  INPUT_INVALID: 'The input does not fit the schema of the task.',
+  ISOLATE_FAILED: 'The thread or process of an isolated handler ended before the handler did.',
+  JOB_CANCELLED: 'The job was cancelled.',
+  JOB_DEAD: 'The job is a dead letter.',
+  JOB_NOT_FOUND: 'No job with that id is remembered.',
+  JOB_TIMEOUT: 'An attempt took longer than the timeout of its task.',
+  LEASE_LOST: 'The worker no longer holds the lease of the job.',
+  LEDGER_REQUIRED: 'A message broker needs its ledger named.',
+  OPTION_INVALID: 'An option has a value that cannot be used.',
+  PAYLOAD_INVALID: 'The payload holds what JSON cannot carry.',
+  PAYLOAD_TOO_LARGE: 'The payload is over the size limit.',
+  PAYLOAD_UNDECODABLE: 'The stored payload cannot be read back.',
+  QUEUE_FULL: 'The queue holds as many waiting jobs as it may.',
+  RESULT_INVALID: 'The result of the handler cannot be stored.',
+  RESULT_TIMEOUT: 'The job did not end within the time that was waited.',
+  TASK_DUPLICATE: 'Two tasks have one name.',
+  TASK_UNKNOWN: 'No task with that name is known here.',
+  URL_UNKNOWN: 'No backend opens that URL.',
+  WORKER_STOPPED: 'The worker is stopping.',
+} as const
+
+export type ErrorCode = keyof typeof errorCodes
+
+export interface ErrorDetails {
+  readonly cause?: unknown
+  readonly jobId?: string
+  readonly task?: string
+  readonly queue?: string
+  /** Where in the input the fault lies, e.g. `items[3].price`. */
+  readonly path?: string
+  /** Each fault of an input, when there can be several. */
+  readonly issues?: readonly { readonly path: string; readonly message: string }[]
+  /** Milliseconds after which another try makes sense. */
+  readonly retryAfterMs?: number
+}
+
+/** The one base of every error that Offload throws. `code` is stable; the message is for people. */
+export class OffloadError extends Error {
+  override readonly name: string = 'OffloadError'
+  readonly code: ErrorCode
+  readonly jobId: string | undefined
+  readonly task: string | undefined
+  readonly queue: string | undefined
+  readonly path: string | undefined
+  readonly issues: ErrorDetails['issues']
+  readonly retryAfterMs: number | undefined
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    this.jobId = details.jobId
+    this.task = details.task
+    this.queue = details.queue
+    this.path = details.path
+    this.issues = details.issues
+    this.retryAfterMs = details.retryAfterMs
+  }
+
+  /** The section of the error reference on this code. */
+  get docs(): string {
+    return `docs/reference/errors.md#${this.code.toLowerCase()}`
+  }
+}
+
+/** The queue is at its limit: answer 503 and try again after `retryAfterMs`. */
+export class QueueFullError extends OffloadError {
+  override readonly name = 'QueueFullError'
+  constructor(queue: string, limit: number) {
+    super('QUEUE_FULL', `queue "${queue}" holds its limit of ${limit} waiting jobs; try again later, add workers, or raise limits.waiting`, {
+      queue,
+      retryAfterMs: 1000,
+    })
+  }
+}
+
+/** The input does not fit the schema; `issues` lists every failing path. */
+export class InputError extends OffloadError {
+  override readonly name = 'InputError'
+}
+
+/** The backend cannot take the call now. Nothing was accepted unless said otherwise. */
+export class BackendError extends OffloadError {
+  override readonly name = 'BackendError'
+}
+
+/** A chosen backend lacks a power; refused at start. */
+export class CapabilityError extends OffloadError {
+  override readonly name = 'CapabilityError'
+}
+
+/** The job ended without a result: dead or cancelled. */
+export class JobEndedError extends OffloadError {
+  override readonly name = 'JobEndedError'
+}
+
+/** Why a running handler's signal was aborted. */
+export class AbortedError extends OffloadError {
+  override readonly name = 'AbortedError'
+}

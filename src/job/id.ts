@@ -1,0 +1,67 @@
+import { OffloadError } from './errors.ts'
+
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
+const TIME_CHARS = 10
+const RANDOM_BYTES = 20
+
+/** Fills an array with random bytes, e.g. `crypto.getRandomValues`. */
+export type RandomBytes = (into: Uint8Array) => void
+
+/** Makes ids of 30 characters: 50 bits of milliseconds, then 100 random bits, in Crockford's base 32. They sort by time. */
+export function idMaker(random: RandomBytes): (now: number) => string {
+  const pool = new Uint8Array(RANDOM_BYTES * 256)
+  let used = pool.length
+  let prefixTime = -1
+  let prefix = ''
+  return (now) => {
+    if (used === pool.length) {
+      random(pool)
+      used = 0
+    }
+    if (now !== prefixTime) {
+      prefixTime = now
+      prefix = timePrefix(now)
+    }
+    let id = prefix
+    for (const end = used + RANDOM_BYTES; used < end; used++) id += ALPHABET[(pool[used] as number) & 31]
+    return id
+  }
+}
+
+function timePrefix(now: number): string {
+  let rest = Math.max(0, Math.floor(now))
+  let text = ''
+  for (let i = 0; i < TIME_CHARS; i++) {
+    text = ALPHABET[rest % 32] + text
+    rest = Math.floor(rest / 32)
+  }
+  return text
+}
+
+const USABLE_ID = /^[A-Za-z0-9][A-Za-z0-9._:~@-]{0,199}$/
+
+/** Checks an id that a user chose: 1 to 200 letters, digits and `. _ : ~ @ -`, so that it fits a URL as it is. */
+export function checkId(id: string): string {
+  if (typeof id === 'string' && USABLE_ID.test(id)) return id
+  throw new OffloadError('ID_INVALID', `id ${quote(id)} cannot be used: take 1 to 200 letters, digits and . _ : ~ @ -, beginning with a letter or digit`)
+}
+
+const USABLE_NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,119}$/
+
+/** Checks the name of a task or queue: 1 to 120 letters, digits and `. _ : -`. */
+export function checkName(what: 'task' | 'queue', name: string): string {
+  if (typeof name === 'string' && USABLE_NAME.test(name)) return name
+  throw new OffloadError('OPTION_INVALID', `${what} name ${quote(name)} cannot be used: take 1 to 120 letters, digits and . _ : -, beginning with a letter or digit`)
+}
+
+/** Checks a key: 1 to 200 characters, none of them a control character. */
+export function checkKey(key: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  if (typeof key === 'string' && key.length > 0 && key.length <= 200 && !/[\u0000-\u001f\u007f]/.test(key) && key.isWellFormed()) return key
+  throw new OffloadError('OPTION_INVALID', `key ${quote(key)} cannot be used: take 1 to 200 characters without control characters`)
+}
+
+function quote(value: unknown): string {
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+}

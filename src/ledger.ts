@@ -1,0 +1,95 @@
+import type { Accepted, Beat, Claim, Depth, LeaseState, Room, Want } from './broker.ts'
+import type { Job, JobRecord, JobState } from './job/job.ts'
+import type { Settlement } from './job/state.ts'
+
+/** Remembers jobs: state, attempts, result, events. It owns the lease and the fencing token of every claim. */
+export interface Ledger {
+  /** Durably remembers each job or says why not; an answer per job, in order. */
+  record(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]>
+  /** Takes the most urgent jobs that may start now; empty when there is none. Never waits. */
+  claim(queue: string, want: Want): Promise<readonly Claim[]>
+  settle(settlements: readonly Settlement[]): Promise<readonly boolean[]>
+  renew(beats: readonly Beat[], leaseMs: number): Promise<readonly LeaseState[]>
+  /** Marks what a message broker has taken, and answers what is due to be published. */
+  outbox(want: OutboxWant): Promise<readonly Job[]>
+  /** Jobs that fit, newest first (by acceptance), a page at a time. */
+  find(query: FindQuery): Promise<Page>
+  depth(queue: string): Promise<Depth>
+  act(action: Action): Promise<Acted>
+  /** Events in order from after `after` (from now when undefined), in batches, until `signal` aborts. */
+  watch(after: number | undefined, signal: AbortSignal): AsyncIterable<readonly JobEvent[]>
+  close(): Promise<void>
+}
+
+export interface OutboxWant {
+  /** Ids that the broker has confirmed. */
+  readonly published: readonly string[]
+  /** Answer at most so many jobs. */
+  readonly limit: number
+  /** An answered job is answered again after so long unless it is marked. */
+  readonly againMs: number
+  /** Take jobs of this queue for lost that were marked before this instant and still wait (the broker has none of them). */
+  readonly lost?: { readonly queue: string; readonly markedBefore: number }
+}
+
+export interface FindQuery {
+  readonly ids?: readonly string[]
+  readonly queue?: string
+  readonly state?: JobState
+  readonly task?: string
+  readonly key?: string
+  /** Accepted at or after, and before (ms). */
+  readonly from?: number
+  readonly to?: number
+  /** 1 to 1000; 100 unless told otherwise. */
+  readonly limit?: number
+  /** `next` of the page before. */
+  readonly cursor?: string
+}
+
+export interface Page {
+  readonly jobs: readonly JobRecord[]
+  /** Pass it as `cursor` for the next page; undefined at the end. */
+  readonly next?: string
+}
+
+/** Which ended jobs a bulk action means. */
+export interface DeadFilter {
+  readonly queue?: string
+  readonly task?: string
+  readonly ids?: readonly string[]
+}
+
+/** A bulk action does at most `limit` jobs a call; its caller repeats it until fewer were done. */
+export type Action =
+  | { readonly type: 'cancel'; readonly ids: readonly string[] }
+  | { readonly type: 'retry'; readonly ids: readonly string[] }
+  | { readonly type: 'redrive'; readonly filter: DeadFilter; readonly before: number; readonly limit: number }
+  | { readonly type: 'purge'; readonly filter: DeadFilter; readonly before: number; readonly limit: number }
+  | { readonly type: 'pause' | 'resume'; readonly queue: string }
+
+export type ActVerdict = 'done' | 'cancelling' | 'ended' | 'refused' | 'unknown'
+
+export interface Acted {
+  /** How many jobs were changed. */
+  readonly count: number
+  /** For actions by id, one verdict per id, in order. */
+  readonly verdicts: readonly ActVerdict[]
+}
+
+export type JobEventType =
+  | 'accepted' | 'queued' | 'started' | 'progress' | 'retrying' | 'snoozed' | 'released'
+  | 'cancelling' | 'done' | 'dead' | 'cancelled' | 'revived' | 'gap'
+
+/** Something that happened to a job. `eventId` grows by one an event. `gap`: events before this one are gone. */
+export interface JobEvent {
+  readonly eventId: number
+  readonly type: JobEventType
+  readonly at: number
+  readonly jobId: string
+  readonly queue: string
+  readonly task: string
+  readonly attempt: number
+  /** JSON text: the progress of a `progress` event. */
+  readonly data?: string
+}
