@@ -12,12 +12,13 @@ interface Unit {
 export const units: Unit[] = [
   { path: 'src/clock.ts', level: 0 },
   { path: 'src/log.ts', level: 0 },
-  { path: 'src/duration.ts', level: 0 },
-  { path: 'src/job/', level: 0, alsoImports: ['src/clock.ts', 'src/log.ts', 'src/duration.ts'] },
+  { path: 'src/job/', level: 0, alsoImports: ['src/duration.ts'] },
+  { path: 'src/duration.ts', level: 0, alsoImports: ['src/job/'] },
 
-  { path: 'src/task.ts', level: 1, alsoImports: ['src/broker.ts', 'src/ledger.ts'] },
-  { path: 'src/broker.ts', level: 1, alsoImports: ['src/task.ts', 'src/ledger.ts'] },
-  { path: 'src/ledger.ts', level: 1, alsoImports: ['src/task.ts', 'src/broker.ts'] },
+  { path: 'src/task.ts', level: 1 },
+  { path: 'src/broker.ts', level: 1, alsoImports: ['src/ledger.ts'] },
+  { path: 'src/ledger.ts', level: 1, alsoImports: ['src/broker.ts'] },
+  { path: 'src/backend.ts', level: 1, alsoImports: ['src/broker.ts', 'src/ledger.ts'] },
 
   { path: 'src/backends/', level: 2 },
 
