@@ -1,0 +1,49 @@
+import type { Backend, BackendOptions } from '../backend.ts'
+import { CapabilityError, OffloadError } from '../job/errors.ts'
+
+type Open = (location: string, options: BackendOptions) => Promise<Backend>
+
+/** What opens each scheme; nothing is loaded before it is named. */
+const databases: Readonly<Record<string, Open>> = {
+  memory: async (_, options) => (await import('./memory/index.ts')).openMemory(options),
+  sqlite: async (path, options) => (await import('./sqlite/index.ts')).openSqlite(path, options),
+}
+
+/** A message broker that moves jobs and remembers nothing, for programs that bring their own. */
+export interface MessageBroker {
+  open(options: BackendOptions): Promise<Backend>
+}
+
+/** Opens what a URL names, joined with the ledger where one is named. @throws URL_UNKNOWN, LEDGER_REQUIRED, CAPABILITY_MISSING */
+export async function openBackend(url: string | MessageBroker, ledger: string | undefined, options: BackendOptions): Promise<Backend> {
+  const backend = typeof url === 'string' ? await openUrl(url, options) : await url.open(options)
+  if (backend.ledger !== undefined) {
+    if (ledger === undefined) return backend
+    await backend.close()
+    throw new CapabilityError('OPTION_INVALID', `${backend.broker.name} remembers jobs by itself: leave out ledger: ${JSON.stringify(ledger)}`)
+  }
+  if (ledger === undefined) {
+    await backend.close()
+    throw new OffloadError('LEDGER_REQUIRED', `${backend.broker.name} only moves jobs: name where they are remembered, ledger: 'sqlite:jobs.db', or choose ledger: 'none' and give up status, results, cancel, dedup and long delays`)
+  }
+  if (ledger === 'none') {
+    options.logger.warn({ broker: backend.broker.name }, "ledger: 'none' gives up status, results, cancel, dedup and long delays")
+    return backend
+  }
+  const { joined } = await import('./joined.ts')
+  return joined(backend.broker, await openLedger(ledger, options), options)
+}
+
+async function openLedger(url: string, options: BackendOptions): Promise<NonNullable<Backend['ledger']>> {
+  const { ledger } = await openUrl(url, options)
+  if (ledger === undefined) throw new CapabilityError('CAPABILITY_MISSING', `${url} cannot be a ledger`)
+  return ledger
+}
+
+function openUrl(url: string, options: BackendOptions): Promise<Backend> {
+  const [, scheme, location] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? []
+  const open = scheme === undefined ? undefined : Object.hasOwn(databases, scheme) ? databases[scheme] : undefined
+  if (open !== undefined) return open((location ?? '').replace(/^\/\/(?=.)/, ''), options)
+  const known = Object.keys(databases).map((name) => `${name}:`)
+  throw new OffloadError('URL_UNKNOWN', `no backend opens ${scheme === undefined ? 'that url' : `"${scheme}:"`}: this release knows ${known.join(' and ')}; both are built in, nothing needs to be installed`)
+}

@@ -1,0 +1,73 @@
+import type { Acted, Action, ActVerdict, DeadFilter } from '../../ledger.ts'
+import { type Row, STATE } from './rows.ts'
+import type { Step } from './step.ts'
+
+export function act(step: Step, action: Action): Acted {
+  switch (action.type) {
+    case 'cancel':
+      return each(action.ids, (id) => cancel(step, id))
+    case 'retry':
+      return each(action.ids, (id) => revive(step, id))
+    case 'redrive':
+      return bulk(dead(step, action.filter, action.before, action.limit), (row) => step.apply(row, { type: 'revive' }))
+    case 'purge':
+      return bulk(dead(step, action.filter, action.before, action.limit), (row) => forget(step, row))
+    case 'pause':
+      step.db.sql('insert into paused values (?) on conflict do nothing').run(action.queue)
+      return { count: 1, verdicts: [] }
+    case 'resume':
+      step.db.sql('delete from paused where queue = ?').run(action.queue)
+      step.startable.add(action.queue)
+      return { count: 1, verdicts: [] }
+  }
+}
+
+function each(ids: readonly string[], one: (id: string) => ActVerdict): Acted {
+  const verdicts = ids.map(one)
+  return { count: verdicts.filter((verdict) => verdict === 'done' || verdict === 'cancelling').length, verdicts }
+}
+
+function bulk(rows: readonly Row[], one: (row: Row) => boolean): Acted {
+  return { count: rows.filter(one).length, verdicts: [] }
+}
+
+function cancel(step: Step, id: string): ActVerdict {
+  const row = byId(step, id)
+  if (row === undefined) return 'unknown'
+  if (!step.apply(row, { type: 'cancel' })) return 'ended'
+  return row.state === STATE.running ? 'cancelling' : 'done'
+}
+
+function revive(step: Step, id: string): ActVerdict {
+  const row = byId(step, id)
+  if (row === undefined) return 'unknown'
+  return step.apply(row, { type: 'revive' }) ? 'done' : 'refused'
+}
+
+function byId(step: Step, id: string): Row | undefined {
+  return step.db.sql('select * from jobs where id = ?').get(id) as Row | undefined
+}
+
+function dead(step: Step, filter: DeadFilter, before: number, limit: number): Row[] {
+  const where = ['state = 4', 'ended < ?']
+  const values: (string | number)[] = [before]
+  if (filter.queue !== undefined) {
+    where.push('queue = ?')
+    values.push(filter.queue)
+  }
+  if (filter.task !== undefined) {
+    where.push('task = ?')
+    values.push(filter.task)
+  }
+  if (filter.ids !== undefined) {
+    where.push('id in (select value from json_each(?))')
+    values.push(JSON.stringify(filter.ids))
+  }
+  return step.db.sql(`select * from jobs where ${where.join(' and ')} order by seq limit ?`).all(...values, limit) as unknown as Row[]
+}
+
+function forget(step: Step, row: Row): boolean {
+  step.db.sql('delete from jobs where seq = ?').run(row.seq)
+  step.count(row.queue, row.state, -1)
+  return true
+}

@@ -1,0 +1,32 @@
+import type { JobEvent } from '../../ledger.ts'
+import type { EventsPage } from '../database.ts'
+import type { Connection } from './connection.ts'
+import type { StoredEvent } from './step.ts'
+
+/** At most so many rows of events (one a transaction) are read at once. */
+const ROWS = 100
+
+/** The events after a number; from now on when it is undefined. */
+export function readEvents(db: Connection, after: number | undefined): EventsPage {
+  const range = db.sql('select (select first from events order by first limit 1) as first, (select last from events order by first desc limit 1) as last').get() as { first: number | null; last: number | null }
+  const last = range.last ?? 0
+  if (after === undefined || after >= last) return { events: [], next: after === undefined ? last : Math.min(after, last), gap: false }
+  const rows = db
+    .sql('select first, last, at, body from events where first >= coalesce((select max(first) from events where first <= ?), 0) order by first limit ?')
+    .all(after + 1, ROWS) as { first: number; last: number; at: number; body: string }[]
+  const events = rows.flatMap(unpack).filter(({ eventId }) => eventId > after)
+  return { events, next: events.at(-1)?.eventId ?? last, gap: after + 1 < (range.first ?? 0) }
+}
+
+function unpack({ first, at, body }: { first: number; at: number; body: string }): JobEvent[] {
+  return (JSON.parse(body) as StoredEvent[]).map(([type, jobId, queue, task, attempt, data], index) => ({
+    eventId: first + index,
+    type,
+    at,
+    jobId,
+    queue,
+    task,
+    attempt,
+    ...(data === undefined ? {} : { data }),
+  }))
+}

@@ -1,0 +1,58 @@
+import type { Depth } from '../../broker.ts'
+import type { FindQuery, Page } from '../../ledger.ts'
+import type { Connection } from './connection.ts'
+import { type Row, recordOf, STATE } from './rows.ts'
+
+/** The age of the oldest job is exact up to so many ready jobs; above, it is that of the head of the line. */
+const SCAN_LIMIT = 10_000
+
+/** A page of jobs, newest first; the cursor is the sequence number of the last one. */
+export function find(db: Connection, query: FindQuery): Page {
+  const limit = Math.min(Math.max(query.limit ?? 100, 1), 1000)
+  const where: string[] = []
+  const values: (string | number)[] = []
+  const add = (condition: string, ...bound: (string | number)[]): void => {
+    where.push(condition)
+    values.push(...bound)
+  }
+  if (query.ids !== undefined) add('id in (select value from json_each(?))', JSON.stringify(query.ids))
+  if (query.queue !== undefined) add('queue = ?', query.queue)
+  if (query.task !== undefined) add('task = ?', query.task)
+  if (query.key !== undefined) add('key = ? and key is not null', query.key)
+  if (query.state !== undefined) add(stateCondition(STATE[query.state]))
+  if (query.from !== undefined) add('created >= ?', query.from)
+  if (query.to !== undefined) add('created < ?', query.to)
+  if (query.cursor !== undefined) add('seq < ?', Number(query.cursor) || 0)
+  const text = `select * from jobs ${where.length > 0 ? `where ${where.join(' and ')}` : ''} order by seq desc limit ?`
+  const rows = db.sql(text).all(...values, limit + 1) as unknown as Row[]
+  const page = rows.slice(0, limit)
+  const last = page.at(-1)
+  return { jobs: page.map(recordOf), ...(rows.length > limit && last !== undefined ? { next: String(last.seq) } : {}) }
+}
+
+/** Says what the partial indexes say, so that the planner may use them (https://sqlite.org/partialindex.html). */
+function stateCondition(state: number): string {
+  if (state === STATE.scheduled || state === STATE.running) return `state = ${state} and state in (0, 2)`
+  return `state = ${state}`
+}
+
+export function depth(db: Connection, queue: string, now: number): Depth {
+  const counts = new Map((db.sql('select state, n from counts where queue = ?').all(queue) as { state: number; n: number }[]).map(({ state, n }) => [state, n]))
+  const ready = counts.get(STATE.queued) ?? 0
+  return {
+    queue,
+    ready,
+    running: counts.get(STATE.running) ?? 0,
+    scheduled: counts.get(STATE.scheduled) ?? 0,
+    dead: counts.get(STATE.dead) ?? 0,
+    oldestAgeMs: ready === 0 ? null : oldestAge(db, queue, ready, now),
+    paused: db.sql('select 1 from paused where queue = ?').get(queue) !== undefined,
+    exact: true,
+  }
+}
+
+function oldestAge(db: Connection, queue: string, ready: number, now: number): number | null {
+  const head = `select created, rank from jobs where queue = ? and state = 1 and blocked = 0 order by rank, seq limit ${ready > SCAN_LIMIT ? 1 : SCAN_LIMIT}`
+  const { created } = db.sql(`select min(created) as created from (${head})`).get(queue) as { created: number | null }
+  return created === null ? null : Math.max(0, now - created)
+}

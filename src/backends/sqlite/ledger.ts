@@ -1,0 +1,154 @@
+import type { BackendOptions } from '../../backend.ts'
+import type { Accepted, Beat, Claim, Depth, LeaseState, Room, Want } from '../../broker.ts'
+import type { Job } from '../../job/job.ts'
+import type { Settlement } from '../../job/state.ts'
+import type { Acted, Action, FindQuery, JobEvent, Ledger, OutboxWant, Page } from '../../ledger.ts'
+import { watchEvents } from '../database.ts'
+import { EVENTS, jobsIn, type Wake } from '../wake.ts'
+import { accept } from './accept.ts'
+import { act } from './act.ts'
+import { canClaim, claim, moveByTime, nextDueAt } from './claim.ts'
+import type { Connection, Durability } from './connection.ts'
+import { readEvents } from './events.ts'
+import { depth, find } from './find.ts'
+import { Hints } from './hints.ts'
+import { outbox } from './outbox.ts'
+import { forgetOld, SHRINK } from './retention.ts'
+import { renew, settle } from './settle.ts'
+import { inStep, type Step } from './step.ts'
+
+const TIDY_MS = 5000
+const TIDY_AGAIN_MS = 20
+
+/** The whole store in one file: every call is one short transaction. */
+export class SqliteLedger implements Ledger {
+  readonly #db: Connection
+  readonly #wake: Wake
+  readonly #options: BackendOptions
+  readonly #hints: Hints
+  #timer: { at: number; cancel: () => void } | undefined
+  #cancelTidy: () => void
+  #closed = false
+
+  constructor(db: Connection, wake: Wake, options: BackendOptions) {
+    this.#db = db
+    this.#wake = wake
+    this.#options = options
+    this.#hints = new Hints(db, () => this.#onHint())
+    this.#cancelTidy = options.clock.after(TIDY_MS, () => void this.#tidy())
+    this.#armFromFile()
+  }
+
+  record(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]> {
+    return this.#step('synced', (step) => accept(step, jobs, room))
+  }
+
+  async claim(queue: string, want: Want): Promise<readonly Claim[]> {
+    if (want.limit < 1) return []
+    await this.#moveByTime()
+    if (!this.#db.read(() => canClaim(this.#db, queue))) return []
+    return this.#step('written', (step) => claim(step, queue, want))
+  }
+
+  settle(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
+    return this.#step('written', (step) => settle(step, settlements))
+  }
+
+  renew(beats: readonly Beat[], leaseMs: number): Promise<readonly LeaseState[]> {
+    return this.#step('written', (step) => renew(step, beats, leaseMs))
+  }
+
+  async outbox(want: OutboxWant): Promise<readonly Job[]> {
+    await this.#moveByTime()
+    return this.#step('written', (step) => outbox(step, want))
+  }
+
+  async find(query: FindQuery): Promise<Page> {
+    await this.#moveByTime()
+    return this.#db.read(() => find(this.#db, query))
+  }
+
+  async depth(queue: string): Promise<Depth> {
+    await this.#moveByTime()
+    return this.#db.read(() => depth(this.#db, queue, this.#options.clock.now()))
+  }
+
+  async act(action: Action): Promise<Acted> {
+    await this.#moveByTime()
+    return this.#step('synced', (step) => act(step, action))
+  }
+
+  watch(after: number | undefined, signal: AbortSignal): AsyncIterable<readonly JobEvent[]> {
+    const from = after ?? this.#db.read(() => readEvents(this.#db, undefined)).next
+    return watchEvents((position) => this.#db.read(() => readEvents(this.#db, position)), this.#wake, from, signal)
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#timer?.cancel()
+    this.#cancelTidy()
+    await this.#hints.close()
+    this.#wake.notify()
+    this.#db.close()
+  }
+
+  async #step<T>(durability: Durability, work: (step: Step) => T): Promise<T> {
+    const { value, step } = await inStep(this.#db, this.#options.clock, durability, work)
+    this.#tell(step)
+    return value
+  }
+
+  /** Wakes whom the step concerns, here and in the other processes. */
+  #tell(step: Step): void {
+    for (const queue of step.startable) this.#wake.notify(jobsIn(queue))
+    this.#arm(step.dueAt)
+    if (step.events.length === 0) return
+    this.#wake.notify(EVENTS)
+    if (!this.#closed) this.#hints.send()
+  }
+
+  #onHint(): void {
+    if (this.#closed) return
+    this.#armFromFile()
+    this.#wake.notify()
+  }
+
+  #armFromFile(): void {
+    this.#arm(this.#db.read(() => nextDueAt(this.#db)) ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** Sees to it that somebody looks when the next job is due. */
+  #arm(at: number): void {
+    if (at >= (this.#timer?.at ?? Number.POSITIVE_INFINITY) || this.#closed) return
+    this.#timer?.cancel()
+    const { clock, logger } = this.#options
+    const cancel = clock.after(Math.max(0, at - clock.now()), () => {
+      this.#timer = undefined
+      this.#moveByTime().then(
+        () => this.#armFromFile(),
+        (error: unknown) => logger.warn({ error: String(error) }, 'moving due jobs failed; tried again at the next poll'),
+      )
+    })
+    this.#timer = { at, cancel }
+  }
+
+  async #moveByTime(): Promise<void> {
+    for (let more = true; more; ) {
+      const due = this.#db.read(() => nextDueAt(this.#db))
+      if (due === undefined || due > this.#options.clock.now()) return
+      more = await this.#step('written', moveByTime)
+    }
+  }
+
+  async #tidy(): Promise<void> {
+    let again = false
+    try {
+      again = (await inStep(this.#db, this.#options.clock, 'written', (step) => forgetOld(step, this.#options.retention))).value
+      if (!this.#closed) this.#db.read(() => this.#db.sql(SHRINK).all())
+    } catch (error) {
+      if (!this.#closed) this.#options.logger.warn({ error: String(error) }, 'forgetting old jobs failed; tried again later')
+    }
+    if (!this.#closed) this.#cancelTidy = this.#options.clock.after(again ? TIDY_AGAIN_MS : TIDY_MS, () => void this.#tidy())
+  }
+}

@@ -1,0 +1,65 @@
+/** Keeps the process alive while something is awaited that only timers without a reference would wake. Call the answer to let go. */
+export function keepAlive(): () => void {
+  const timer = setInterval(() => {}, 2 ** 30)
+  return () => clearInterval(timer)
+}
+
+interface Waiting<Item, Answer> {
+  readonly item: Item
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Makes one call of many: everything added in one turn of the event loop goes out together, `max` items at most, and
+ * at most two batches are out at once. A single item waits for nothing but the end of the turn.
+ */
+export class Batcher<Item, Answer> {
+  readonly #send: (items: readonly Item[]) => Promise<readonly Answer[]>
+  readonly #max: number
+  #waiting: Waiting<Item, Answer>[] = []
+  #out = 0
+  #planned = false
+
+  constructor(max: number, send: (items: readonly Item[]) => Promise<readonly Answer[]>) {
+    this.#max = max
+    this.#send = send
+  }
+
+  /** How many items are not yet sent. */
+  get size(): number {
+    return this.#waiting.length
+  }
+
+  add(item: Item): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ item, resolve, reject })
+      this.#plan()
+    })
+  }
+
+  #plan(): void {
+    if (this.#planned || this.#waiting.length === 0 || this.#out >= 2) return
+    this.#planned = true
+    setImmediate(() => {
+      this.#planned = false
+      void this.#flush()
+    })
+  }
+
+  async #flush(): Promise<void> {
+    const batch = this.#waiting.length <= this.#max ? this.#waiting : this.#waiting.slice(0, this.#max)
+    this.#waiting = this.#waiting.length <= this.#max ? [] : this.#waiting.slice(this.#max)
+    this.#out++
+    this.#plan()
+    try {
+      const answers = await this.#send(batch.map(({ item }) => item))
+      for (let i = 0; i < batch.length; i++) batch[i]?.resolve(answers[i] as Answer)
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    } finally {
+      this.#out--
+      this.#plan()
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import type { Backend } from '../backend.ts'
+import { Batcher } from '../batch.ts'
+import type { Accepted, Room } from '../broker.ts'
+import type { Clock } from '../clock.ts'
+import { BackendError, OffloadError, QueueFullError } from '../job/errors.ts'
+import type { Job } from '../job/job.ts'
+import type { AnyTask, EnqueueOptions } from '../task.ts'
+import { makeJob } from './job.ts'
+
+const MAX_BATCH = 1000
+/** Calls that may wait for a batch; more are refused, so that a slow backend cannot fill the memory. */
+const MAX_WAITING = 50_000
+
+export interface ProducerOptions {
+  readonly open: () => Promise<Backend>
+  readonly clock: Clock
+  readonly newId: (now: number) => string
+  readonly tasks: ReadonlyMap<string, AnyTask>
+  readonly room: Room
+  readonly payloadBytes: number
+  readonly timeoutMs: number
+}
+
+/** Turns calls into batches of jobs. A call resolves when the backend has durably taken its job. */
+export class Producer {
+  readonly #options: ProducerOptions
+  readonly #batches: Batcher<Job, Accepted>
+
+  constructor(options: ProducerOptions) {
+    this.#options = options
+    this.#batches = new Batcher(MAX_BATCH, (jobs) => this.#send(jobs))
+  }
+
+  async enqueue(task: AnyTask, input: unknown, options: EnqueueOptions = {}): Promise<Accepted> {
+    const { tasks, clock, newId, payloadBytes, room } = this.#options
+    if (tasks.get(task?.name) !== task) {
+      throw new OffloadError('TASK_UNKNOWN', `task ${JSON.stringify(task?.name)} is not among the tasks of this queue: pass it in offload({ tasks: [...] })`)
+    }
+    if (this.#batches.size >= MAX_WAITING) {
+      throw new BackendError('BACKEND_UNAVAILABLE', `${MAX_WAITING} calls wait for the backend already; nothing was accepted`, { retryAfterMs: 1000 })
+    }
+    const made = makeJob(task, input, options, clock.now(), newId, payloadBytes)
+    const job = made instanceof Promise ? await made : made
+    const accepted = await this.#batches.add(job)
+    if (accepted.status === 'full') throw new QueueFullError(job.queue, room(job.queue))
+    return accepted
+  }
+
+  async #send(jobs: readonly Job[]): Promise<readonly Accepted[]> {
+    const { open, room, timeoutMs } = this.#options
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new BackendError('BACKEND_UNAVAILABLE', `the backend did not answer within ${timeoutMs} ms; whether the job was accepted is unknown: enqueue again with the same id`, { retryAfterMs: 1000 })), timeoutMs * 1.2)
+    })
+    try {
+      return await Promise.race([open().then(({ broker }) => broker.enqueue(jobs, room)), late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
