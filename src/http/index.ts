@@ -1,0 +1,5 @@
+export { type AcceptedJob, type AcceptOptions, accepted } from './accept.ts'
+export type { Answer } from './answer.ts'
+export { type Problem, problemOf } from './problem.ts'
+export { type JobRoutes, type JobRoutesOptions, jobRoutes } from './routes.ts'
+export type { JobSource, ReadableJob } from './status.ts'
