@@ -37,8 +37,6 @@ export interface BackendOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly retention: Retention
-  /** Keeps several applications apart on one store. */
-  readonly prefix: string
   /** How long a call may wait for a busy or absent store before it is rejected. */
   readonly timeoutMs: number
 }

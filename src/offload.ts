@@ -1,0 +1,312 @@
+import { randomFillSync } from 'node:crypto'
+import { hostname } from 'node:os'
+import { type Backend, type BackendOptions, defaultRetention, type Retention } from './backend.ts'
+import { type MessageBroker, openBackend } from './backends/registry.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { type Duration, toMs } from './duration.ts'
+import { CapabilityError, OffloadError } from './job/errors.ts'
+import { checkName, idMaker } from './job/id.ts'
+import { DEFAULT_PAYLOAD_BYTES } from './job/payload.ts'
+import type { Depth } from './broker.ts'
+import type { ActVerdict, DeadFilter, FindQuery, JobEvent, Ledger } from './ledger.ts'
+import { defaultLogger, type Logger } from './log.ts'
+import { Producer } from './producer/producer.ts'
+import { Reader, type WaitOptions, type WatchFilter, type WatchOptions } from './reading/reader.ts'
+import type { JobView } from './reading/view.ts'
+import type { AnyTask, EnqueueOptions, Task } from './task.ts'
+import { Worker, type WorkOptions } from './worker/worker.ts'
+
+export interface OffloadOptions {
+  /** What moves the jobs: `sqlite:path` (one file, no server), `memory:`, or a message broker of your own. */
+  readonly url: string | MessageBroker
+  /** Every task that is queued or run here. */
+  readonly tasks: readonly AnyTask[]
+  /** Where the jobs of a message broker are remembered: `sqlite:path`, or `none`. */
+  readonly ledger?: string
+  /** Any pino-compatible logger. @default warnings and errors to stderr */
+  readonly logger?: Logger
+  readonly limits?: LimitOptions
+  readonly retention?: RetentionOptions
+}
+
+export interface LimitOptions {
+  /** Of one payload or result, in UTF-8 bytes. @default 262144 */
+  readonly payloadBytes?: number
+  /** Waiting jobs of a queue, for all queues or by name. @default 1000000 */
+  readonly waiting?: number | Readonly<Record<string, number>>
+  /** How long a call on a backend that does not answer may take. @default '5s' */
+  readonly timeout?: Duration
+}
+
+export interface RetentionOptions {
+  /** Done and cancelled jobs. @default '24h' and 100000 */
+  readonly ended?: Duration
+  readonly endedCount?: number
+  /** Dead letters. @default '30d' and 100000 */
+  readonly dead?: Duration
+  readonly deadCount?: number
+  /** Events. @default '1h' and 100000 */
+  readonly events?: Duration
+  readonly eventsCount?: number
+}
+
+/** A job that was accepted. */
+export interface Handle<Result> {
+  readonly id: string
+  readonly task: string
+  readonly queue: string
+  /** The id was remembered already: nothing new was queued. */
+  readonly duplicate: boolean
+  result(options?: WaitOptions): Promise<Result>
+  watch(options?: WatchOptions): AsyncGenerator<JobEvent>
+  cancel(): Promise<CancelVerdict>
+}
+
+export type CancelVerdict = 'cancelled' | 'cancelling' | 'ended' | 'unknown'
+
+export interface BulkItem<Input> {
+  readonly input: Input
+  readonly options?: EnqueueOptions
+}
+
+export type BulkAnswer<Result> = { readonly status: 'accepted'; readonly handle: Handle<Result> } | { readonly status: 'rejected'; readonly error: unknown }
+
+export interface BulkOptions {
+  /** Told how many jobs were done so far. */
+  readonly onProgress?: (count: number) => void
+}
+
+const DEFAULT_WAITING = 1_000_000
+const BULK = 500
+
+/** Opens a queue. Nothing is opened before the first use or `ready()`. @throws OPTION_INVALID, TASK_DUPLICATE */
+export function offload(options: OffloadOptions): Offload {
+  return new Offload(options, systemClock, Math.random)
+}
+
+/** Producers, workers and questions about jobs, all on one backend. */
+export class Offload implements AsyncDisposable {
+  readonly #tasks: ReadonlyMap<string, AnyTask>
+  readonly #clock: Clock
+  readonly #random: () => number
+  readonly #logger: Logger
+  readonly #payloadBytes: number
+  readonly #openBackend: () => Promise<Backend>
+  readonly #producer: Producer
+  readonly #reader: Reader
+  readonly #workers: Worker[] = []
+  #backend: Promise<Backend> | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(options: OffloadOptions, clock: Clock, random: () => number) {
+    this.#tasks = byName(options.tasks)
+    this.#clock = clock
+    this.#random = random
+    this.#logger = options.logger ?? defaultLogger
+    this.#payloadBytes = positive(options.limits?.payloadBytes ?? DEFAULT_PAYLOAD_BYTES, 'limits.payloadBytes')
+    const timeoutMs = toMs(options.limits?.timeout ?? '5s', 'limits.timeout')
+    const { url } = options
+    if (typeof url !== 'string' && typeof url?.open !== 'function') throw new OffloadError('OPTION_INVALID', "offload() needs a url, e.g. url: 'sqlite:offload.db'")
+    const backendOptions: BackendOptions = { clock, logger: this.#logger, retention: retentionOf(options.retention), timeoutMs }
+    this.#openBackend = () => openBackend(url, options.ledger, backendOptions)
+    const newId = idMaker((bytes) => void randomFillSync(bytes))
+    const room = roomOf(options.limits?.waiting)
+    this.#producer = new Producer({ open: () => this.#open(), clock, newId, tasks: this.#tasks, room, payloadBytes: this.#payloadBytes, timeoutMs })
+    this.#reader = new Reader(() => this.#ledger(), clock)
+  }
+
+  /** Opens the backend now. @throws the coded error that says why it cannot be opened */
+  async ready(): Promise<void> {
+    await this.#open()
+  }
+
+  /** Queues one job; resolves when it is durably accepted. @throws InputError, QueueFullError, BackendError, OffloadError */
+  async enqueue<Input, Result>(task: Task<Input, Result>, input: NoInfer<Input>, options: EnqueueOptions = {}): Promise<Handle<Result>> {
+    const { id, status } = await this.#producer.enqueue(task, input, options)
+    return this.#handle<Result>(task, id, status === 'duplicate')
+  }
+
+  /** Queues many jobs of one task; each is accepted or rejected by itself, in order. */
+  async enqueueMany<Input, Result>(task: Task<Input, Result>, items: readonly BulkItem<NoInfer<Input>>[]): Promise<BulkAnswer<Result>[]> {
+    const answers: BulkAnswer<Result>[] = []
+    for (let at = 0; at < items.length; at += BULK * 10) {
+      const settled = await Promise.allSettled(items.slice(at, at + BULK * 10).map(({ input, options }) => this.enqueue(task, input, options)))
+      for (const one of settled) answers.push(one.status === 'fulfilled' ? { status: 'accepted', handle: one.value } : { status: 'rejected', error: one.reason })
+    }
+    return answers
+  }
+
+  get(id: string): Promise<JobView | undefined> {
+    return this.#reader.get(id)
+  }
+
+  /** A page of jobs, newest first. */
+  find(query: FindQuery = {}): Promise<{ jobs: JobView[]; next?: string }> {
+    return this.#reader.find(query)
+  }
+
+  /** Waits for the end of a job. @throws JobEndedError JOB_DEAD, JOB_CANCELLED; JOB_NOT_FOUND, RESULT_TIMEOUT */
+  result(id: string, options?: WaitOptions): Promise<unknown> {
+    return this.#reader.result(id, options)
+  }
+
+  /** Events of one job (until its end), or of all that fit, in order. */
+  watch(what: string | WatchFilter, options?: WatchOptions): AsyncGenerator<JobEvent> {
+    return this.#reader.watch(what, options)
+  }
+
+  depth(queue = 'default'): Promise<Depth> {
+    return this.#reader.depth(queue)
+  }
+
+  /** `cancelling`: its handler runs and was told by its signal. */
+  async cancel(id: string): Promise<CancelVerdict> {
+    const verdict = await this.#actOn('cancel', id)
+    return verdict === 'done' ? 'cancelled' : (verdict as CancelVerdict)
+  }
+
+  /** Queues a dead letter again, with all its attempts. False when the job is not dead. */
+  async retry(id: string): Promise<boolean> {
+    return (await this.#actOn('retry', id)) === 'done'
+  }
+
+  /** Queues the dead letters that fit again; answers how many. */
+  redrive(filter: DeadFilter = {}, options: BulkOptions = {}): Promise<number> {
+    return this.#bulk('redrive', filter, options)
+  }
+
+  /** Forgets the dead letters that fit; answers how many. */
+  purge(filter: DeadFilter = {}, options: BulkOptions = {}): Promise<number> {
+    return this.#bulk('purge', filter, options)
+  }
+
+  /** Nothing more of the queue is started, anywhere, until resume(). */
+  async pause(queue = 'default'): Promise<void> {
+    await (await this.#ledger()).act({ type: 'pause', queue: checkName('queue', queue) })
+  }
+
+  async resume(queue = 'default'): Promise<void> {
+    await (await this.#ledger()).act({ type: 'resume', queue: checkName('queue', queue) })
+  }
+
+  /** Starts a worker. @throws OPTION_INVALID */
+  work(options: WorkOptions = {}): Worker {
+    if (this.#closing !== undefined) throw closed()
+    const worker = new Worker(options, {
+      open: () => this.#open(),
+      clock: this.#clock,
+      random: this.#random,
+      logger: this.#logger,
+      tasks: this.#tasks,
+      enqueue: (task, input, enqueueOptions) => this.enqueue(task, input, enqueueOptions),
+      resultBytes: this.#payloadBytes,
+      name: `${hostname()}:${process.pid}`,
+    })
+    this.#workers.push(worker)
+    return worker
+  }
+
+  /** Stops the workers and closes the backend. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.stop()))
+    this.#reader.close()
+    const backend = await this.#backend?.catch(() => undefined)
+    await backend?.close()
+  }
+
+  /** Opened once; tried anew after a failure. */
+  #open(): Promise<Backend> {
+    if (this.#backend !== undefined) return this.#backend
+    if (this.#closing !== undefined) return Promise.reject(closed())
+    const opening = this.#openBackend()
+    this.#backend = opening
+    opening.catch(() => {
+      if (this.#backend === opening) this.#backend = undefined
+    })
+    return opening
+  }
+
+  async #ledger(): Promise<Ledger> {
+    const { ledger, broker } = await this.#open()
+    if (ledger !== undefined) return ledger
+    throw new CapabilityError('CAPABILITY_MISSING', `${broker.name} with ledger: 'none' remembers no jobs: name a ledger to read or steer them`)
+  }
+
+  #handle<Result>(task: AnyTask, id: string, duplicate: boolean): Handle<Result> {
+    return {
+      id,
+      task: task.name,
+      queue: task.queue,
+      duplicate,
+      result: (options) => this.#reader.result(id, options) as Promise<Result>,
+      watch: (options) => this.#reader.watch(id, options),
+      cancel: () => this.cancel(id),
+    }
+  }
+
+  async #actOn(type: 'cancel' | 'retry', id: string): Promise<ActVerdict | undefined> {
+    const { verdicts } = await (await this.#ledger()).act({ type, ids: [id] })
+    return verdicts[0]
+  }
+
+  async #bulk(type: 'redrive' | 'purge', filter: DeadFilter, { onProgress }: BulkOptions): Promise<number> {
+    const ledger = await this.#ledger()
+    const before = this.#clock.now() + 1
+    let done = 0
+    for (;;) {
+      const { count } = await ledger.act({ type, filter, before, limit: BULK })
+      done += count
+      if (count > 0) onProgress?.(done)
+      if (count < BULK) return done
+    }
+  }
+}
+
+function closed(): OffloadError {
+  return new OffloadError('CLOSED', 'this queue was closed')
+}
+
+function byName(tasks: readonly AnyTask[]): ReadonlyMap<string, AnyTask> {
+  const map = new Map<string, AnyTask>()
+  for (const task of tasks ?? []) {
+    if (typeof task?.name !== 'string' || typeof task.run !== 'function') throw new OffloadError('OPTION_INVALID', 'tasks must be made by task(name, { … })')
+    if (map.has(task.name)) throw new OffloadError('TASK_DUPLICATE', `two tasks are called "${task.name}": rename one`, { task: task.name })
+    map.set(task.name, task)
+  }
+  return map
+}
+
+function positive(value: number, option: string): number {
+  if (Number.isInteger(value) && value > 0) return value
+  throw new OffloadError('OPTION_INVALID', `${option} must be a whole number above 0, not ${String(value)}`)
+}
+
+function roomOf(waiting: LimitOptions['waiting'] = DEFAULT_WAITING): (queue: string) => number {
+  if (typeof waiting === 'number') {
+    const limit = positive(waiting, 'limits.waiting')
+    return () => limit
+  }
+  const limits = new Map(Object.entries(waiting).map(([queue, limit]) => [queue, positive(limit, `limits.waiting.${queue}`)]))
+  return (queue) => limits.get(queue) ?? DEFAULT_WAITING
+}
+
+function retentionOf(options: RetentionOptions = {}): Retention {
+  const { ended, endedCount, dead, deadCount, events, eventsCount } = options
+  return {
+    endedMs: ended === undefined ? defaultRetention.endedMs : toMs(ended, 'retention.ended'),
+    endedCount: endedCount ?? defaultRetention.endedCount,
+    deadMs: dead === undefined ? defaultRetention.deadMs : toMs(dead, 'retention.dead'),
+    deadCount: deadCount ?? defaultRetention.deadCount,
+    eventsMs: events === undefined ? defaultRetention.eventsMs : toMs(events, 'retention.events'),
+    eventsCount: eventsCount ?? defaultRetention.eventsCount,
+  }
+}
