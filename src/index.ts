@@ -17,10 +17,35 @@ export type { Job, JobFault, JobRecord, JobState, LogLine } from './job/job.ts'
 export { discard, type Outcome, retry, snooze } from './job/outcome.ts'
 export type { RetryOptions } from './job/retry.ts'
 export type { Settlement } from './job/state.ts'
-export type { Action, DeadFilter, FindQuery, JobEvent, JobEventType, Ledger, OutboxWant, Page } from './ledger.ts'
+export type {
+  Action,
+  DeadFilter,
+  FindQuery,
+  JobEvent,
+  JobEventType,
+  Ledger,
+  OutboxWant,
+  Page,
+} from './ledger.ts'
 export type { Logger } from './log.ts'
-export { type BulkAnswer, type CancelVerdict, type Handle, type LimitOptions, type Offload, type OffloadOptions, offload, type RetentionOptions } from './offload.ts'
+export {
+  type BulkAnswer,
+  type CancelVerdict,
+  type Handle,
+  type LimitOptions,
+  type Offload,
+  type OffloadOptions,
+  offload,
+  type RetentionOptions,
+} from './offload.ts'
 export type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'
 export type { JobView } from './reading/view.ts'
-export { type AnyTask, type EnqueueOptions, type JobContext, type Task, type TaskOptions, task } from './task.ts'
-export type { Health, Worker, WorkEvent, WorkOptions } from './worker/worker.ts'
+export {
+  type AnyTask,
+  type EnqueueOptions,
+  type JobContext,
+  type Task,
+  type TaskOptions,
+  task,
+} from './task.ts'
+export type { Health, WorkEvent, Worker, WorkOptions } from './worker/worker.ts'

@@ -78,8 +78,19 @@ export interface Acted {
 }
 
 export type JobEventType =
-  | 'accepted' | 'queued' | 'started' | 'progress' | 'retrying' | 'snoozed' | 'released'
-  | 'cancelling' | 'done' | 'dead' | 'cancelled' | 'revived' | 'gap'
+  | 'accepted'
+  | 'queued'
+  | 'started'
+  | 'progress'
+  | 'retrying'
+  | 'snoozed'
+  | 'released'
+  | 'cancelling'
+  | 'done'
+  | 'dead'
+  | 'cancelled'
+  | 'revived'
+  | 'gap'
 
 /** Something that happened to a job. `eventId` grows by one an event. `gap`: events before this one are gone. */
 export interface JobEvent {

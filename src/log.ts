@@ -10,7 +10,9 @@ const silent = (): void => {}
 
 function line(level: string) {
   return (fields: object, message: string): void => {
-    process.stderr.write(`${JSON.stringify({ level, time: new Date().toISOString(), ...fields, msg: message })}\n`)
+    process.stderr.write(
+      `${JSON.stringify({ level, time: new Date().toISOString(), ...fields, msg: message })}\n`,
+    )
   }
 }
 

@@ -1,20 +1,27 @@
 import { randomFillSync } from 'node:crypto'
 import { hostname } from 'node:os'
-import { type Backend, type BackendOptions, defaultRetention, type Retention } from './backend.ts'
-import { type MessageBroker, openBackend } from './backends/registry.ts'
-import { type Clock, systemClock } from './clock.ts'
-import { type Duration, toMs } from './duration.ts'
+import type { Backend, BackendOptions, Retention } from './backend.ts'
+import { defaultRetention } from './backend.ts'
+import type { MessageBroker } from './backends/registry.ts'
+import { openBackend } from './backends/registry.ts'
+import type { Depth } from './broker.ts'
+import type { Clock } from './clock.ts'
+import { systemClock } from './clock.ts'
+import type { Duration } from './duration.ts'
+import { toMs } from './duration.ts'
 import { CapabilityError, OffloadError } from './job/errors.ts'
 import { checkName, idMaker } from './job/id.ts'
 import { DEFAULT_PAYLOAD_BYTES } from './job/payload.ts'
-import type { Depth } from './broker.ts'
 import type { ActVerdict, DeadFilter, FindQuery, JobEvent, Ledger } from './ledger.ts'
-import { defaultLogger, type Logger } from './log.ts'
+import type { Logger } from './log.ts'
+import { defaultLogger } from './log.ts'
 import { Producer } from './producer/producer.ts'
-import { Reader, type WaitOptions, type WatchFilter, type WatchOptions } from './reading/reader.ts'
+import type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'
+import { Reader } from './reading/reader.ts'
 import type { JobView } from './reading/view.ts'
 import type { AnyTask, EnqueueOptions, Task } from './task.ts'
-import { Worker, type WorkOptions } from './worker/worker.ts'
+import type { WorkOptions } from './worker/worker.ts'
+import { Worker } from './worker/worker.ts'
 
 export interface OffloadOptions {
   /** What moves the jobs: `sqlite:path` (one file, no server), `memory:`, or a message broker of your own. */
@@ -69,7 +76,9 @@ export interface BulkItem<Input> {
   readonly options?: EnqueueOptions
 }
 
-export type BulkAnswer<Result> = { readonly status: 'accepted'; readonly handle: Handle<Result> } | { readonly status: 'rejected'; readonly error: unknown }
+export type BulkAnswer<Result> =
+  | { readonly status: 'accepted'; readonly handle: Handle<Result> }
+  | { readonly status: 'rejected'; readonly error: unknown }
 
 export interface BulkOptions {
   /** Told how many jobs were done so far. */
@@ -103,15 +112,32 @@ export class Offload implements AsyncDisposable {
     this.#clock = clock
     this.#random = random
     this.#logger = options.logger ?? defaultLogger
-    this.#payloadBytes = positive(options.limits?.payloadBytes ?? DEFAULT_PAYLOAD_BYTES, 'limits.payloadBytes')
+    this.#payloadBytes = positive(
+      options.limits?.payloadBytes ?? DEFAULT_PAYLOAD_BYTES,
+      'limits.payloadBytes',
+    )
     const timeoutMs = toMs(options.limits?.timeout ?? '5s', 'limits.timeout')
     const { url } = options
-    if (typeof url !== 'string' && typeof url?.open !== 'function') throw new OffloadError('OPTION_INVALID', "offload() needs a url, e.g. url: 'sqlite:offload.db'")
-    const backendOptions: BackendOptions = { clock, logger: this.#logger, retention: retentionOf(options.retention), timeoutMs }
+    if (typeof url !== 'string' && typeof url?.open !== 'function')
+      throw new OffloadError('OPTION_INVALID', "offload() needs a url, e.g. url: 'sqlite:offload.db'")
+    const backendOptions: BackendOptions = {
+      clock,
+      logger: this.#logger,
+      retention: retentionOf(options.retention),
+      timeoutMs,
+    }
     this.#openBackend = () => openBackend(url, options.ledger, backendOptions)
     const newId = idMaker((bytes) => void randomFillSync(bytes))
     const room = roomOf(options.limits?.waiting)
-    this.#producer = new Producer({ open: () => this.#open(), clock, newId, tasks: this.#tasks, room, payloadBytes: this.#payloadBytes, timeoutMs })
+    this.#producer = new Producer({
+      open: () => this.#open(),
+      clock,
+      newId,
+      tasks: this.#tasks,
+      room,
+      payloadBytes: this.#payloadBytes,
+      timeoutMs,
+    })
     this.#reader = new Reader(() => this.#ledger(), clock)
   }
 
@@ -121,17 +147,31 @@ export class Offload implements AsyncDisposable {
   }
 
   /** Queues one job; resolves when it is durably accepted. @throws InputError, QueueFullError, BackendError, OffloadError */
-  async enqueue<Input, Result>(task: Task<Input, Result>, input: NoInfer<Input>, options: EnqueueOptions = {}): Promise<Handle<Result>> {
+  async enqueue<Input, Result>(
+    task: Task<Input, Result>,
+    input: NoInfer<Input>,
+    options: EnqueueOptions = {},
+  ): Promise<Handle<Result>> {
     const { id, status } = await this.#producer.enqueue(task, input, options)
     return this.#handle<Result>(task, id, status === 'duplicate')
   }
 
   /** Queues many jobs of one task; each is accepted or rejected by itself, in order. */
-  async enqueueMany<Input, Result>(task: Task<Input, Result>, items: readonly BulkItem<NoInfer<Input>>[]): Promise<BulkAnswer<Result>[]> {
+  async enqueueMany<Input, Result>(
+    task: Task<Input, Result>,
+    items: readonly BulkItem<NoInfer<Input>>[],
+  ): Promise<BulkAnswer<Result>[]> {
     const answers: BulkAnswer<Result>[] = []
     for (let at = 0; at < items.length; at += BULK * 10) {
-      const settled = await Promise.allSettled(items.slice(at, at + BULK * 10).map(({ input, options }) => this.enqueue(task, input, options)))
-      for (const one of settled) answers.push(one.status === 'fulfilled' ? { status: 'accepted', handle: one.value } : { status: 'rejected', error: one.reason })
+      const settled = await Promise.allSettled(
+        items.slice(at, at + BULK * 10).map(({ input, options }) => this.enqueue(task, input, options)),
+      )
+      for (const one of settled)
+        answers.push(
+          one.status === 'fulfilled'
+            ? { status: 'accepted', handle: one.value }
+            : { status: 'rejected', error: one.reason },
+        )
     }
     return answers
   }
@@ -238,7 +278,10 @@ export class Offload implements AsyncDisposable {
   async #ledger(): Promise<Ledger> {
     const { ledger, broker } = await this.#open()
     if (ledger !== undefined) return ledger
-    throw new CapabilityError('CAPABILITY_MISSING', `${broker.name} with ledger: 'none' remembers no jobs: name a ledger to read or steer them`)
+    throw new CapabilityError(
+      'CAPABILITY_MISSING',
+      `${broker.name} with ledger: 'none' remembers no jobs: name a ledger to read or steer them`,
+    )
   }
 
   #handle<Result>(task: AnyTask, id: string, duplicate: boolean): Handle<Result> {
@@ -278,8 +321,12 @@ function closed(): OffloadError {
 function byName(tasks: readonly AnyTask[]): ReadonlyMap<string, AnyTask> {
   const map = new Map<string, AnyTask>()
   for (const task of tasks ?? []) {
-    if (typeof task?.name !== 'string' || typeof task.run !== 'function') throw new OffloadError('OPTION_INVALID', 'tasks must be made by task(name, { … })')
-    if (map.has(task.name)) throw new OffloadError('TASK_DUPLICATE', `two tasks are called "${task.name}": rename one`, { task: task.name })
+    if (typeof task?.name !== 'string' || typeof task.run !== 'function')
+      throw new OffloadError('OPTION_INVALID', 'tasks must be made by task(name, { … })')
+    if (map.has(task.name))
+      throw new OffloadError('TASK_DUPLICATE', `two tasks are called "${task.name}": rename one`, {
+        task: task.name,
+      })
     map.set(task.name, task)
   }
   return map
@@ -295,7 +342,9 @@ function roomOf(waiting: LimitOptions['waiting'] = DEFAULT_WAITING): (queue: str
     const limit = positive(waiting, 'limits.waiting')
     return () => limit
   }
-  const limits = new Map(Object.entries(waiting).map(([queue, limit]) => [queue, positive(limit, `limits.waiting.${queue}`)]))
+  const limits = new Map(
+    Object.entries(waiting).map(([queue, limit]) => [queue, positive(limit, `limits.waiting.${queue}`)]),
+  )
   return (queue) => limits.get(queue) ?? DEFAULT_WAITING
 }
 

@@ -1,10 +1,12 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { type Duration, toMs } from './duration.ts'
-import { OffloadError } from './job/errors.ts'
+import type { Duration } from './duration.ts'
+import { toMs } from './duration.ts'
+import { OffloadError, shown } from './job/errors.ts'
 import { checkKey, checkName } from './job/id.ts'
 import type { Outcome } from './job/outcome.ts'
 import { checkPriority, NORMAL_PRIORITY } from './job/priority.ts'
-import { type RetryOptions, type RetryPolicy, retryPolicy } from './job/retry.ts'
+import type { RetryOptions, RetryPolicy } from './job/retry.ts'
+import { retryPolicy } from './job/retry.ts'
 
 /** What a handler gets besides its input. */
 export interface JobContext<Input = unknown> {
@@ -30,7 +32,11 @@ export interface JobContext<Input = unknown> {
 }
 
 /** Queues one job of a task. */
-export type Enqueue = <Input, Result>(task: Task<Input, Result>, input: Input, options?: EnqueueOptions) => Promise<{ readonly id: string; readonly duplicate: boolean }>
+export type Enqueue = <Input, Result>(
+  task: Task<Input, Result>,
+  input: Input,
+  options?: EnqueueOptions,
+) => Promise<{ readonly id: string; readonly duplicate: boolean }>
 
 export interface EnqueueOptions {
   /** Start no sooner than after this time. */
@@ -68,7 +74,10 @@ export interface TaskOptions<Schema extends StandardSchemaV1, Return> {
   /** `import.meta.url` of the module that exports the task; an isolated handler is loaded from it. */
   readonly module?: string
   /** The work. Returns a result that JSON can carry, or retry(), snooze() or discard(); throws to fail. */
-  readonly run: (input: StandardSchemaV1.InferOutput<Schema>, job: JobContext<StandardSchemaV1.InferOutput<Schema>>) => Return
+  readonly run: (
+    input: StandardSchemaV1.InferOutput<Schema>,
+    job: JobContext<StandardSchemaV1.InferOutput<Schema>>,
+  ) => Return
 }
 
 /** A definition of work: made by {@link task}. `Input` is what a producer passes, `Result` what the handler ends with. */
@@ -98,16 +107,41 @@ export function task<Schema extends StandardSchemaV1, Return>(
   options: TaskOptions<Schema, Return>,
 ): Task<StandardSchemaV1.InferInput<Schema>, Exclude<Awaited<Return>, Outcome>> {
   checkName('task', name)
-  if (typeof options?.run !== 'function') throw new OffloadError('OPTION_INVALID', `task "${name}" needs a run(input, job) function`, { task: name })
+  if (typeof options?.run !== 'function')
+    throw new OffloadError('OPTION_INVALID', `task "${name}" needs a run(input, job) function`, {
+      task: name,
+    })
   const schema: unknown = (options.input as Partial<StandardSchemaV1> | undefined)?.['~standard']
   if (schema === undefined) {
-    throw new OffloadError('OPTION_INVALID', `task "${name}" needs an input schema: any Standard Schema, e.g. input: z.object({ … })`, { task: name })
+    throw new OffloadError(
+      'OPTION_INVALID',
+      `task "${name}" needs an input schema: any Standard Schema, e.g. input: z.object({ … })`,
+      { task: name },
+    )
+  }
+  if (options.output !== undefined && options.output?.['~standard'] === undefined) {
+    throw new OffloadError(
+      'OPTION_INVALID',
+      `task "${name}" needs its output to be a Standard Schema, or none`,
+      { task: name },
+    )
+  }
+  if (options.isolate !== undefined && options.isolate !== 'thread' && options.isolate !== 'process') {
+    throw new OffloadError(
+      'OPTION_INVALID',
+      `isolate of task "${name}" must be "thread" or "process", not ${shown(options.isolate)}`,
+      { task: name },
+    )
   }
   if (options.isolate !== undefined && options.module === undefined) {
-    throw new OffloadError('OPTION_INVALID', `task "${name}" is isolated, so it needs module: import.meta.url, and its module must export it`, { task: name })
+    throw new OffloadError(
+      'OPTION_INVALID',
+      `task "${name}" is isolated, so it needs module: import.meta.url, and its module must export it`,
+      { task: name },
+    )
   }
   const { key } = options
-  if (typeof key === 'string') checkKey(key)
+  if (key !== undefined && typeof key !== 'function') checkKey(key)
   return {
     name,
     queue: checkName('queue', options.queue ?? 'default'),

@@ -1,7 +1,8 @@
 import type { Backend } from '../backend.ts'
 import type { Broker, Features } from '../broker.ts'
 import type { JobEvent, Ledger } from '../ledger.ts'
-import { EVENTS, jobsIn, type Wake } from './wake.ts'
+import type { Wake } from './wake.ts'
+import { EVENTS, jobsIn } from './wake.ts'
 
 /** How long a lost hint can cost. */
 const POLL_MS = 250
@@ -64,5 +65,13 @@ export async function* watchEvents(
 
 function gapBefore(page: EventsPage): JobEvent {
   const first = page.events[0]
-  return { eventId: (first?.eventId ?? page.next + 1) - 1, type: 'gap', at: first?.at ?? 0, jobId: '', queue: '', task: '', attempt: 0 }
+  return {
+    eventId: (first?.eventId ?? page.next + 1) - 1,
+    type: 'gap',
+    at: first?.at ?? 0,
+    jobId: '',
+    queue: '',
+    task: '',
+    attempt: 0,
+  }
 }

@@ -79,11 +79,18 @@ export function joined(broker: Broker, ledger: Ledger, options: BackendOptions):
 }
 
 /** A permit that cannot be acknowledged comes back and finds nothing to do: no harm. */
-async function acknowledge(broker: Broker, permits: readonly Claim[], { logger }: BackendOptions): Promise<void> {
+async function acknowledge(
+  broker: Broker,
+  permits: readonly Claim[],
+  { logger }: BackendOptions,
+): Promise<void> {
   try {
     await broker.settle(permits.map((claim) => ({ claim, type: 'done' })))
   } catch (error) {
-    logger.warn({ broker: broker.name, error: String(error) }, 'messages could not be acknowledged; they come back and are dropped')
+    logger.warn(
+      { broker: broker.name, error: String(error) },
+      'messages could not be acknowledged; they come back and are dropped',
+    )
   }
 }
 
@@ -147,7 +154,10 @@ class Sweep {
         await this.#findLost()
       } catch (error) {
         waitMs = WAIT_AFTER_FAULT_MS
-        logger.warn({ broker: this.#broker.name, error: String(error) }, 'publishing failed; the jobs are safe in the ledger and are published later')
+        logger.warn(
+          { broker: this.#broker.name, error: String(error) },
+          'publishing failed; the jobs are safe in the ledger and are published later',
+        )
       }
       if (this.#kicked && waitMs === SWEEP_MS) continue
       this.#wake = new AbortController()
@@ -173,7 +183,13 @@ class Sweep {
     this.#lostLookedAt = now
     for (const queue of this.#queues) {
       const { ready } = await this.#broker.depth(queue)
-      if (ready === 0) await this.#ledger.outbox({ published: [], limit: 0, againMs: AGAIN_MS, lost: { queue, markedBefore: now - LOST_MS } })
+      if (ready === 0)
+        await this.#ledger.outbox({
+          published: [],
+          limit: 0,
+          againMs: AGAIN_MS,
+          lost: { queue, markedBefore: now - LOST_MS },
+        })
     }
   }
 }

@@ -15,19 +15,32 @@ export interface MessageBroker {
 }
 
 /** Opens what a URL names, joined with the ledger where one is named. @throws URL_UNKNOWN, LEDGER_REQUIRED, CAPABILITY_MISSING */
-export async function openBackend(url: string | MessageBroker, ledger: string | undefined, options: BackendOptions): Promise<Backend> {
+export async function openBackend(
+  url: string | MessageBroker,
+  ledger: string | undefined,
+  options: BackendOptions,
+): Promise<Backend> {
   const backend = typeof url === 'string' ? await openUrl(url, options) : await url.open(options)
   if (backend.ledger !== undefined) {
     if (ledger === undefined) return backend
     await backend.close()
-    throw new CapabilityError('OPTION_INVALID', `${backend.broker.name} remembers jobs by itself: leave out ledger: ${JSON.stringify(ledger)}`)
+    throw new CapabilityError(
+      'OPTION_INVALID',
+      `${backend.broker.name} remembers jobs by itself: leave out ledger: ${JSON.stringify(ledger)}`,
+    )
   }
   if (ledger === undefined) {
     await backend.close()
-    throw new OffloadError('LEDGER_REQUIRED', `${backend.broker.name} only moves jobs: name where they are remembered, ledger: 'sqlite:jobs.db', or choose ledger: 'none' and give up status, results, cancel, dedup and long delays`)
+    throw new OffloadError(
+      'LEDGER_REQUIRED',
+      `${backend.broker.name} only moves jobs: name where they are remembered, ledger: 'sqlite:jobs.db', or choose ledger: 'none' and give up status, results, cancel, dedup and long delays`,
+    )
   }
   if (ledger === 'none') {
-    options.logger.warn({ broker: backend.broker.name }, "ledger: 'none' gives up status, results, cancel, dedup and long delays")
+    options.logger.warn(
+      { broker: backend.broker.name },
+      "ledger: 'none' gives up status, results, cancel, dedup and long delays",
+    )
     return backend
   }
   const { joined } = await import('./joined.ts')
@@ -42,8 +55,12 @@ async function openLedger(url: string, options: BackendOptions): Promise<NonNull
 
 function openUrl(url: string, options: BackendOptions): Promise<Backend> {
   const [, scheme, location] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? []
-  const open = scheme === undefined ? undefined : Object.hasOwn(databases, scheme) ? databases[scheme] : undefined
+  const open =
+    scheme === undefined ? undefined : Object.hasOwn(databases, scheme) ? databases[scheme] : undefined
   if (open !== undefined) return open((location ?? '').replace(/^\/\/(?=.)/, ''), options)
   const known = Object.keys(databases).map((name) => `${name}:`)
-  throw new OffloadError('URL_UNKNOWN', `no backend opens ${scheme === undefined ? 'that url' : `"${scheme}:"`}: this release knows ${known.join(' and ')}; both are built in, nothing needs to be installed`)
+  throw new OffloadError(
+    'URL_UNKNOWN',
+    `no backend opens ${scheme === undefined ? 'that url' : `"${scheme}:"`}: this release knows ${known.join(' and ')}; both are built in, nothing needs to be installed`,
+  )
 }

@@ -34,10 +34,17 @@ export class Producer {
   async enqueue(task: AnyTask, input: unknown, options: EnqueueOptions = {}): Promise<Accepted> {
     const { tasks, clock, newId, payloadBytes, room } = this.#options
     if (tasks.get(task?.name) !== task) {
-      throw new OffloadError('TASK_UNKNOWN', `task ${JSON.stringify(task?.name)} is not among the tasks of this queue: pass it in offload({ tasks: [...] })`)
+      throw new OffloadError(
+        'TASK_UNKNOWN',
+        `task ${JSON.stringify(task?.name)} is not among the tasks of this queue: pass it in offload({ tasks: [...] })`,
+      )
     }
     if (this.#batches.size >= MAX_WAITING) {
-      throw new BackendError('BACKEND_UNAVAILABLE', `${MAX_WAITING} calls wait for the backend already; nothing was accepted`, { retryAfterMs: 1000 })
+      throw new BackendError(
+        'BACKEND_UNAVAILABLE',
+        `${MAX_WAITING} calls wait for the backend already; nothing was accepted`,
+        { retryAfterMs: 1000 },
+      )
     }
     const made = makeJob(task, input, options, clock.now(), newId, payloadBytes)
     const job = made instanceof Promise ? await made : made
@@ -50,7 +57,17 @@ export class Producer {
     const { open, room, timeoutMs } = this.#options
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new BackendError('BACKEND_UNAVAILABLE', `the backend did not answer within ${timeoutMs} ms; whether the job was accepted is unknown: enqueue again with the same id`, { retryAfterMs: 1000 })), timeoutMs * 1.2)
+      timer = setTimeout(
+        () =>
+          reject(
+            new BackendError(
+              'BACKEND_UNAVAILABLE',
+              `the backend did not answer within ${timeoutMs} ms; whether the job was accepted is unknown: enqueue again with the same id`,
+              { retryAfterMs: 1000 },
+            ),
+          ),
+        timeoutMs * 1.2,
+      )
     })
     try {
       return await Promise.race([open().then(({ broker }) => broker.enqueue(jobs, room)), late])

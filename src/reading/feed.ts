@@ -1,4 +1,5 @@
-import { type Clock, sleep } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import { sleep } from '../clock.ts'
 import type { JobEvent, Ledger } from '../ledger.ts'
 
 type Listener = (event: JobEvent) => void
@@ -24,7 +25,8 @@ export class Feed {
     this.#start()
     return () => {
       listeners.delete(listener)
-      if (jobId !== undefined && listeners.size === 0 && this.#byJob.get(jobId) === listeners) this.#byJob.delete(jobId)
+      if (jobId !== undefined && listeners.size === 0 && this.#byJob.get(jobId) === listeners)
+        this.#byJob.delete(jobId)
       if (this.#all.size === 0 && this.#byJob.size === 0) this.close()
     }
   }

@@ -1,13 +1,17 @@
 import { keepAlive } from '../batch.ts'
 import type { Depth } from '../broker.ts'
-import { type Clock, sleep } from '../clock.ts'
-import { type Duration, toMs } from '../duration.ts'
+import type { Clock } from '../clock.ts'
+import { sleep } from '../clock.ts'
+import type { Duration } from '../duration.ts'
+import { toMs } from '../duration.ts'
 import { JobEndedError, OffloadError } from '../job/errors.ts'
-import { isEnded, type JobRecord, lastFault } from '../job/job.ts'
+import type { JobRecord } from '../job/job.ts'
+import { isEnded, lastFault } from '../job/job.ts'
 import { decode } from '../job/payload.ts'
 import type { FindQuery, JobEvent, Ledger } from '../ledger.ts'
 import { Feed } from './feed.ts'
-import { type JobView, viewOf } from './view.ts'
+import type { JobView } from './view.ts'
+import { viewOf } from './view.ts'
 
 export interface WaitOptions {
   /** How long to wait for the end. @default '30s' */
@@ -49,7 +53,10 @@ export class Reader {
   async find(query: FindQuery): Promise<{ jobs: JobView[]; next?: string }> {
     const { limit } = query
     if (limit !== undefined && (!Number.isInteger(limit) || limit < 1 || limit > 1000)) {
-      throw new OffloadError('OPTION_INVALID', `limit must be a whole number from 1 to 1000, not ${String(limit)}`)
+      throw new OffloadError(
+        'OPTION_INVALID',
+        `limit must be a whole number from 1 to 1000, not ${String(limit)}`,
+      )
     }
     const { jobs, next } = await (await this.#open()).find(query)
     return { jobs: jobs.map(viewOf), ...(next === undefined ? {} : { next }) }
@@ -75,10 +82,16 @@ export class Reader {
         look = new AbortController()
         options.signal?.throwIfAborted()
         const record = await this.#record(id)
-        if (record === undefined) throw new OffloadError('JOB_NOT_FOUND', `no job ${id} is remembered`, { jobId: id })
+        if (record === undefined)
+          throw new OffloadError('JOB_NOT_FOUND', `no job ${id} is remembered`, { jobId: id })
         if (isEnded(record.state)) return resultOf(record)
         const leftMs = givenUpAt - this.#clock.now()
-        if (leftMs <= 0) throw new OffloadError('RESULT_TIMEOUT', `job ${id} is still ${record.state} after ${timeoutMs} ms; it goes on: ask again later`, { jobId: id })
+        if (leftMs <= 0)
+          throw new OffloadError(
+            'RESULT_TIMEOUT',
+            `job ${id} is still ${record.state} after ${timeoutMs} ms; it goes on: ask again later`,
+            { jobId: id },
+          )
         await sleep(this.#clock, Math.min(leftMs, LOOK_MS), look.signal)
       }
     } finally {
@@ -91,7 +104,8 @@ export class Reader {
   /** Events in order; of one job, it ends with that job. */
   async *watch(what: string | WatchFilter, options: WatchOptions = {}): AsyncGenerator<JobEvent> {
     const ended = new AbortController()
-    const signal = options.signal === undefined ? ended.signal : AbortSignal.any([options.signal, ended.signal])
+    const signal =
+      options.signal === undefined ? ended.signal : AbortSignal.any([options.signal, ended.signal])
     const letGo = keepAlive()
     try {
       const ledger = await this.#open()
@@ -101,7 +115,11 @@ export class Reader {
         for (const event of batch) {
           if (event.type !== 'gap' && !fits(event, what)) continue
           yield event
-          if (typeof what === 'string' && (event.type === 'done' || event.type === 'dead' || event.type === 'cancelled')) return
+          if (
+            typeof what === 'string' &&
+            (event.type === 'done' || event.type === 'dead' || event.type === 'cancelled')
+          )
+            return
         }
       }
     } finally {
@@ -127,13 +145,21 @@ export class Reader {
 
 function fits(event: JobEvent, what: string | WatchFilter): boolean {
   if (typeof what === 'string') return event.jobId === what
-  return (what.queue === undefined || event.queue === what.queue) && (what.task === undefined || event.task === what.task)
+  return (
+    (what.queue === undefined || event.queue === what.queue) &&
+    (what.task === undefined || event.task === what.task)
+  )
 }
 
 function resultOf(record: JobRecord): unknown {
   if (record.state === 'done') return record.result === undefined ? undefined : decode(record.result)
   const fault = lastFault(record)
   const details = { jobId: record.id, task: record.task, queue: record.queue, cause: fault }
-  if (record.state === 'cancelled') throw new JobEndedError('JOB_CANCELLED', `job ${record.id} was cancelled`, details)
-  throw new JobEndedError('JOB_DEAD', `job ${record.id} is dead after ${record.attempt} of ${record.maxAttempts} attempts: ${fault?.message ?? 'no reason is known'}`, details)
+  if (record.state === 'cancelled')
+    throw new JobEndedError('JOB_CANCELLED', `job ${record.id} was cancelled`, details)
+  throw new JobEndedError(
+    'JOB_DEAD',
+    `job ${record.id} is dead after ${record.attempt} of ${record.maxAttempts} attempts: ${fault?.message ?? 'no reason is known'}`,
+    details,
+  )
 }

@@ -1,4 +1,5 @@
-import { type JobFault, type JobRecord, type JobState, lastFault, type LogLine } from '../job/job.ts'
+import type { JobFault, JobRecord, JobState, LogLine } from '../job/job.ts'
+import { lastFault } from '../job/job.ts'
 import { decode } from '../job/payload.ts'
 
 /** What is told of a job. Times are milliseconds since the epoch. */

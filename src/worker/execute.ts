@@ -1,7 +1,8 @@
 import type { Claim } from '../broker.ts'
 import { AbortedError, OffloadError } from '../job/errors.ts'
 import { faultOf } from '../job/fault.ts'
-import { type Outcome, outcomeType } from '../job/outcome.ts'
+import type { Outcome } from '../job/outcome.ts'
+import { outcomeType } from '../job/outcome.ts'
 import { decode, encode, validate } from '../job/payload.ts'
 import { backoffMs, waitAfter } from '../job/retry.ts'
 import type { Ending } from '../job/state.ts'
@@ -31,7 +32,12 @@ const LOG_CHARS = 1000
 const BLOCKED_MS = 100
 
 /** From a claim to the value that ends it. Never rejects. */
-export async function execute(claim: Claim, signal: AbortSignal, reports: Reports, around: Surroundings): Promise<Ending> {
+export async function execute(
+  claim: Claim,
+  signal: AbortSignal,
+  reports: Reports,
+  around: Surroundings,
+): Promise<Ending> {
   let task: AnyTask | undefined
   let input: unknown
   try {
@@ -52,17 +58,37 @@ function taskOf({ job, malformed }: Claim, tasks: ReadonlyMap<string, AnyTask>):
   if (malformed !== undefined) throw new OffloadError('PAYLOAD_UNDECODABLE', malformed, { jobId: job.id })
   const task = tasks.get(job.task)
   if (task !== undefined) return task
-  throw new OffloadError('TASK_UNKNOWN', `this worker has no task ${JSON.stringify(job.task)}: deploy one that has, then redrive the dead letters`, { jobId: job.id, task: job.task })
+  throw new OffloadError(
+    'TASK_UNKNOWN',
+    `this worker has no task ${JSON.stringify(job.task)}: deploy one that has, then redrive the dead letters`,
+    { jobId: job.id, task: job.task },
+  )
 }
 
-async function run(task: AnyTask, input: unknown, claim: Claim, signal: AbortSignal, reports: Reports, around: Surroundings): Promise<unknown> {
+async function run(
+  task: AnyTask,
+  input: unknown,
+  claim: Claim,
+  signal: AbortSignal,
+  reports: Reports,
+  around: Surroundings,
+): Promise<unknown> {
   signal.throwIfAborted()
   const context = contextOf(input, claim, signal, reports, around)
-  const work = task.isolate === undefined ? inline(task, input, context, claim, around) : around.isolated(task, claim.job.payload, context)
+  const work =
+    task.isolate === undefined
+      ? inline(task, input, context, claim, around)
+      : around.isolated(task, claim.job.payload, context)
   return raceAbort(work, signal)
 }
 
-function inline(task: AnyTask, input: unknown, context: JobContext, claim: Claim, around: Surroundings): unknown {
+function inline(
+  task: AnyTask,
+  input: unknown,
+  context: JobContext,
+  claim: Claim,
+  around: Surroundings,
+): unknown {
   const begun = performance.now()
   const work = task.run(input, context)
   const heldMs = performance.now() - begun
@@ -87,7 +113,13 @@ function raceAbort(work: unknown, signal: AbortSignal): Promise<unknown> {
 /** A handler that heeds its signal may end in its own words within this time. */
 const GRACE_MS = 100
 
-function contextOf(input: unknown, { job, attempt }: Claim, signal: AbortSignal, reports: Reports, around: Surroundings): JobContext {
+function contextOf(
+  input: unknown,
+  { job, attempt }: Claim,
+  signal: AbortSignal,
+  reports: Reports,
+  around: Surroundings,
+): JobContext {
   return {
     id: job.id,
     task: job.task,
@@ -114,7 +146,11 @@ async function endingOf(value: unknown, task: AnyTask, claim: Claim, around: Sur
     case 'retry': {
       const { afterMs, reason } = outcome as { afterMs: number | undefined; reason: string | undefined }
       const wait = afterMs ?? backoffMs(task.retry, claim.attempt, around.random)
-      const fault = faultOf(new OffloadError('HANDLER_FAILED', reason ?? 'the handler asked for a retry'), claim.attempt, around.now())
+      const fault = faultOf(
+        new OffloadError('HANDLER_FAILED', reason ?? 'the handler asked for a retry'),
+        claim.attempt,
+        around.now(),
+      )
       return { type: 'retry', runAt: Math.round(around.now() + wait), fault }
     }
     case 'snooze':
@@ -130,14 +166,21 @@ async function endingOf(value: unknown, task: AnyTask, claim: Claim, around: Sur
 async function done(value: unknown, task: AnyTask, claim: Claim, around: Surroundings): Promise<Ending> {
   if (value === undefined) return { type: 'done' }
   try {
-    const result = task.output === undefined ? value : await validate(task.output, value, task.name, 'RESULT_INVALID')
+    const result =
+      task.output === undefined ? value : await validate(task.output, value, task.name, 'RESULT_INVALID')
     return { type: 'done', result: encode(result, around.resultBytes, 'RESULT_INVALID') }
   } catch (error) {
     return dead(error, claim, around)
   }
 }
 
-function endingOfError(error: unknown, task: AnyTask, claim: Claim, signal: AbortSignal, around: Surroundings): Ending {
+function endingOfError(
+  error: unknown,
+  task: AnyTask,
+  claim: Claim,
+  signal: AbortSignal,
+  around: Surroundings,
+): Ending {
   const reason: unknown = signal.aborted ? signal.reason : undefined
   if (reason instanceof AbortedError && reason.code === 'JOB_CANCELLED') return { type: 'cancelled' }
   if (reason instanceof AbortedError && reason.code === 'WORKER_STOPPED') return { type: 'release' }
@@ -149,7 +192,9 @@ function endingOfError(error: unknown, task: AnyTask, claim: Claim, signal: Abor
   } catch {
     wait = backoffMs(task.retry, claim.attempt, around.random)
   }
-  return wait === undefined ? { type: 'dead', fault } : { type: 'retry', runAt: Math.round(around.now() + wait), fault }
+  return wait === undefined
+    ? { type: 'dead', fault }
+    : { type: 'retry', runAt: Math.round(around.now() + wait), fault }
 }
 
 function dead(error: unknown, { attempt }: Claim, around: Surroundings): Ending {

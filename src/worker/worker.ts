@@ -2,14 +2,18 @@ import { EventEmitter } from 'node:events'
 import type { Backend } from '../backend.ts'
 import { Batcher, keepAlive } from '../batch.ts'
 import type { Broker, Claim } from '../broker.ts'
-import { type Clock, sleep } from '../clock.ts'
-import { type Duration, toMs } from '../duration.ts'
-import { AbortedError, type ErrorCode, OffloadError } from '../job/errors.ts'
+import type { Clock } from '../clock.ts'
+import { sleep } from '../clock.ts'
+import type { Duration } from '../duration.ts'
+import { toMs } from '../duration.ts'
+import type { ErrorCode } from '../job/errors.ts'
+import { AbortedError, OffloadError } from '../job/errors.ts'
 import { checkName } from '../job/id.ts'
 import type { Ending, Settlement } from '../job/state.ts'
 import type { Logger } from '../log.ts'
 import type { AnyTask, Enqueue } from '../task.ts'
-import { execute, type Reports, type Surroundings } from './execute.ts'
+import type { Reports, Surroundings } from './execute.ts'
+import { execute } from './execute.ts'
 import { fetchAhead, smoothed } from './fetch-ahead.ts'
 import { IsolatePool } from './isolate/pool.ts'
 
@@ -88,12 +92,21 @@ export class Worker {
     this.#parts = parts
     this.#concurrency = options.concurrency ?? 10
     if (!Number.isInteger(this.#concurrency) || this.#concurrency < 1 || this.#concurrency > 10_000) {
-      throw new OffloadError('OPTION_INVALID', `concurrency must be a whole number from 1 to 10000, not ${String(options.concurrency)}`)
+      throw new OffloadError(
+        'OPTION_INVALID',
+        `concurrency must be a whole number from 1 to 10000, not ${String(options.concurrency)}`,
+      )
     }
     this.#leaseMs = toMs(options.lease ?? '30s', 'lease')
     if (this.#leaseMs < 500) throw new OffloadError('OPTION_INVALID', 'lease must be at least 500 ms')
-    this.#queues = [...new Set(options.queues ?? [...parts.tasks.values()].map(({ queue }) => queue))].map((queue) => checkName('queue', queue))
-    if (this.#queues.length === 0) throw new OffloadError('OPTION_INVALID', 'a worker needs a queue: give offload() some tasks, or work({ queues })')
+    this.#queues = [...new Set(options.queues ?? [...parts.tasks.values()].map(({ queue }) => queue))].map(
+      (queue) => checkName('queue', queue),
+    )
+    if (this.#queues.length === 0)
+      throw new OffloadError(
+        'OPTION_INVALID',
+        'a worker needs a queue: give offload() some tasks, or work({ queues })',
+      )
     this.#isolates = new IsolatePool(parts.tasks)
     this.#around = {
       tasks: parts.tasks,
@@ -102,10 +115,19 @@ export class Worker {
       random: parts.random,
       resultBytes: parts.resultBytes,
       isolated: this.#isolates.run,
-      onBlocked: (claim, ms) => parts.logger.warn({ task: claim.job.task, jobId: claim.job.id, ms }, `task "${claim.job.task}" held the event loop for ${ms} ms: give it isolate: 'thread'`),
+      onBlocked: (claim, ms) =>
+        parts.logger.warn(
+          { task: claim.job.task, jobId: claim.job.id, ms },
+          `task "${claim.job.task}" held the event loop for ${ms} ms: give it isolate: 'thread'`,
+        ),
     }
     this.#release = keepAlive()
-    this.#loops = Promise.all([...this.#queues.map((queue) => this.#claimLoop(queue)), this.#beatLoop(), this.#watchCancels(), this.#watchLoop()])
+    this.#loops = Promise.all([
+      ...this.#queues.map((queue) => this.#claimLoop(queue)),
+      this.#beatLoop(),
+      this.#watchCancels(),
+      this.#watchLoop(),
+    ])
   }
 
   /** Listens; call the answer to stop listening. */
@@ -116,8 +138,19 @@ export class Worker {
   }
 
   health(): Health {
-    const state = this.#ended ? 'stopped' : this.#stopping.signal.aborted ? 'stopping' : this.#trouble === undefined ? 'running' : 'degraded'
-    return { state, running: this.#running.size, buffered: this.#buffer.length, ...(this.#trouble === undefined ? {} : { reason: this.#trouble }) }
+    const state = this.#ended
+      ? 'stopped'
+      : this.#stopping.signal.aborted
+        ? 'stopping'
+        : this.#trouble === undefined
+          ? 'running'
+          : 'degraded'
+    return {
+      state,
+      running: this.#running.size,
+      buffered: this.#buffer.length,
+      ...(this.#trouble === undefined ? {} : { reason: this.#trouble }),
+    }
   }
 
   /**
@@ -135,7 +168,8 @@ export class Worker {
     this.#changed()
     await this.#releaseBuffer()
     const late = setTimeout(() => {
-      for (const { abort } of this.#running.values()) abort.abort(new AbortedError('WORKER_STOPPED', 'the worker is stopping'))
+      for (const { abort } of this.#running.values())
+        abort.abort(new AbortedError('WORKER_STOPPED', 'the worker is stopping'))
     }, timeoutMs)
     while (this.#running.size > 0) await this.#change()
     clearTimeout(late)
@@ -200,7 +234,13 @@ export class Worker {
     const cancelTimeout =
       timeoutMs === undefined
         ? undefined
-        : this.#parts.clock.after(timeoutMs, () => running.abort.abort(new AbortedError('JOB_TIMEOUT', `the attempt took longer than ${timeoutMs} ms`, { jobId: claim.job.id })))
+        : this.#parts.clock.after(timeoutMs, () =>
+            running.abort.abort(
+              new AbortedError('JOB_TIMEOUT', `the attempt took longer than ${timeoutMs} ms`, {
+                jobId: claim.job.id,
+              }),
+            ),
+          )
     const ending = await execute(claim, running.abort.signal, running.reports, this.#around)
     cancelTimeout?.()
     this.#meanRunMs = smoothed(this.#meanRunMs, performance.now() - begun)
@@ -215,26 +255,41 @@ export class Worker {
     if (reports.progress === undefined && reports.log.length === 0) return
     const beat = beatOf(claim, reports)
     if (abort.signal.aborted && (abort.signal.reason as { code?: string }).code === 'LEASE_LOST') return
-    await (await this.#broker()).renew([beat], this.#leaseMs).catch((error: unknown) => this.#inTrouble(error))
+    await (await this.#broker())
+      .renew([beat], this.#leaseMs)
+      .catch((error: unknown) => this.#inTrouble(error))
   }
 
   async #settle(claim: Claim, ending: Ending): Promise<void> {
     const { clock, random, logger } = this.#parts
     const broker = await this.#broker()
-    this.#settles ??= new Batcher(Math.min(MAX_BATCH, broker.features.maxBatch), (settlements) => broker.settle(settlements))
-    const about = { jobId: claim.job.id, task: claim.job.task, queue: claim.job.queue, attempt: claim.attempt }
+    this.#settles ??= new Batcher(Math.min(MAX_BATCH, broker.features.maxBatch), (settlements) =>
+      broker.settle(settlements),
+    )
+    const about = {
+      jobId: claim.job.id,
+      task: claim.job.task,
+      queue: claim.job.queue,
+      attempt: claim.attempt,
+    }
     const givenUpAt = clock.now() + this.#leaseMs
     for (let tries = 0; ; tries++) {
       try {
         const held = await this.#settles.add({ claim, ...ending })
         if (held) return this.#tell(ending, about)
-        logger.warn(about, 'the lease was lost before the job ended here; its end was refused and the job is run elsewhere')
+        logger.warn(
+          about,
+          'the lease was lost before the job ended here; its end was refused and the job is run elsewhere',
+        )
         this.#events.emit('lost', about)
         return
       } catch (error) {
         this.#inTrouble(error)
         if (clock.now() > givenUpAt) {
-          logger.error({ ...about, error: String(error) }, 'the end of the job could not be stored before its lease ended; it will run again')
+          logger.error(
+            { ...about, error: String(error) },
+            'the end of the job could not be stored before its lease ended; it will run again',
+          )
           this.#events.emit('lost', { ...about, error })
           return
         }
@@ -245,9 +300,16 @@ export class Worker {
 
   #tell(ending: Ending, about: WorkEvent): void {
     if (ending.type === 'done') this.#events.emit('done', about)
-    else if (ending.type === 'retry') this.#events.emit(about.attempt >= this.#limitOf(about) ? 'dead' : 'failed', { ...about, error: ending.fault })
+    else if (ending.type === 'retry')
+      this.#events.emit(about.attempt >= this.#limitOf(about) ? 'dead' : 'failed', {
+        ...about,
+        error: ending.fault,
+      })
     else if (ending.type === 'dead') {
-      this.#parts.logger.warn({ ...about, code: ending.fault.code }, `job is dead: ${ending.fault.message.slice(0, 200)}`)
+      this.#parts.logger.warn(
+        { ...about, code: ending.fault.code },
+        `job is dead: ${ending.fault.message.slice(0, 200)}`,
+      )
       this.#events.emit('dead', { ...about, error: ending.fault })
     }
   }
@@ -262,10 +324,16 @@ export class Worker {
     const everyMs = this.#leaseMs / 3
     let renewedAt = clock.now()
     while (!this.#stopping.signal.aborted || this.#running.size > 0) {
-      await sleep(clock, Math.min(REPORT_MS, everyMs), this.#running.size === 0 ? this.#stopping.signal : undefined)
+      await sleep(
+        clock,
+        Math.min(REPORT_MS, everyMs),
+        this.#running.size === 0 ? this.#stopping.signal : undefined,
+      )
       const all = clock.now() - renewedAt >= everyMs
       if (all) renewedAt = clock.now()
-      const running = [...this.#running.values()].filter(({ reports }) => all || reports.progress !== undefined || reports.log.length > 0)
+      const running = [...this.#running.values()].filter(
+        ({ reports }) => all || reports.progress !== undefined || reports.log.length > 0,
+      )
       const waiting = all ? this.#buffer : []
       if (running.length + waiting.length > 0) await this.#beat(running, waiting)
     }
@@ -273,11 +341,20 @@ export class Worker {
 
   async #beat(running: readonly Running[], waiting: readonly Claim[]): Promise<void> {
     try {
-      const beats = [...running.map(({ claim, reports }) => beatOf(claim, reports)), ...waiting.map((claim) => ({ claim }))]
+      const beats = [
+        ...running.map(({ claim, reports }) => beatOf(claim, reports)),
+        ...waiting.map((claim) => ({ claim })),
+      ]
       const states = await (await this.#broker()).renew(beats, this.#leaseMs)
       running.forEach(({ claim, abort }, index) => {
-        if (states[index] === 'cancelled') abort.abort(new AbortedError('JOB_CANCELLED', 'the job was cancelled', { jobId: claim.job.id }))
-        if (states[index] === 'lost') abort.abort(new AbortedError('LEASE_LOST', 'the lease was lost: the job is run elsewhere', { jobId: claim.job.id }))
+        if (states[index] === 'cancelled')
+          abort.abort(new AbortedError('JOB_CANCELLED', 'the job was cancelled', { jobId: claim.job.id }))
+        if (states[index] === 'lost')
+          abort.abort(
+            new AbortedError('LEASE_LOST', 'the lease was lost: the job is run elsewhere', {
+              jobId: claim.job.id,
+            }),
+          )
       })
       const lost = new Set(waiting.filter((_, index) => states[running.length + index] === 'lost'))
       if (lost.size > 0) this.#buffer = this.#buffer.filter((claim) => !lost.has(claim))
@@ -304,7 +381,8 @@ export class Worker {
 
   #cancel(jobId: string): void {
     for (const { claim, abort } of this.#running.values()) {
-      if (claim.job.id === jobId) abort.abort(new AbortedError('JOB_CANCELLED', 'the job was cancelled', { jobId }))
+      if (claim.job.id === jobId)
+        abort.abort(new AbortedError('JOB_CANCELLED', 'the job was cancelled', { jobId }))
     }
   }
 
@@ -317,7 +395,10 @@ export class Worker {
       const lateMs = Math.round(performance.now() - begun - everyMs)
       if (lateMs < 500 || this.#running.size === 0) continue
       const tasks = [...new Set([...this.#running.keys()].map(({ job }) => job.task))]
-      this.#parts.logger.warn({ tasks, ms: lateMs }, `the event loop was blocked for ${lateMs} ms while ${tasks.join(', ')} ran: give CPU-heavy tasks isolate: 'thread'`)
+      this.#parts.logger.warn(
+        { tasks, ms: lateMs },
+        `the event loop was blocked for ${lateMs} ms while ${tasks.join(', ')} ran: give CPU-heavy tasks isolate: 'thread'`,
+      )
     }
   }
 
@@ -328,7 +409,10 @@ export class Worker {
   #inTrouble(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error)
     if (this.#trouble === undefined) {
-      this.#parts.logger.error({ worker: this.#parts.name, code: (error as { code?: ErrorCode }).code, error: reason }, 'the backend cannot be reached; trying again until it can')
+      this.#parts.logger.error(
+        { worker: this.#parts.name, code: (error as { code?: ErrorCode }).code, error: reason },
+        'the backend cannot be reached; trying again until it can',
+      )
       this.#events.emit(TROUBLE, { jobId: '', task: '', queue: '', attempt: 0, error })
     }
     this.#trouble = reason
@@ -350,7 +434,10 @@ export class Worker {
   }
 }
 
-function beatOf(claim: Claim, reports: Reports): { claim: Claim; progress?: string; log?: { at: number; message: string }[] } {
+function beatOf(
+  claim: Claim,
+  reports: Reports,
+): { claim: Claim; progress?: string; log?: { at: number; message: string }[] } {
   const { progress, log } = reports
   delete reports.progress
   reports.log = []

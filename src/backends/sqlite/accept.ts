@@ -11,7 +11,8 @@ export function accept(step: Step, jobs: readonly Job[], room: Room | undefined)
     if (room !== undefined) {
       const count = waiting.get(job.queue) ?? waitingIn(step, job.queue)
       waiting.set(job.queue, count)
-      if (count >= room(job.queue)) return { id: job.id, status: isKnown(step, job.id) ? 'duplicate' : 'full' }
+      if (count >= room(job.queue))
+        return { id: job.id, status: isKnown(step, job.id) ? 'duplicate' : 'full' }
     }
     if (!insert(step, job)) return { id: job.id, status: 'duplicate' }
     waiting.set(job.queue, (waiting.get(job.queue) ?? 0) + 1)
@@ -59,7 +60,9 @@ function insert(step: Step, job: Job): boolean {
 function isLineTaken(step: Step, queue: string, key: string): boolean {
   return (
     step.db
-      .sql('select 1 from jobs where queue = ? and key = ? and key is not null and state < 3 and (state <> 0 or fence > 0) limit 1')
+      .sql(
+        'select 1 from jobs where queue = ? and key = ? and key is not null and state < 3 and (state <> 0 or fence > 0) limit 1',
+      )
       .get(queue, key) !== undefined
   )
 }
@@ -69,6 +72,8 @@ function isKnown(step: Step, id: string): boolean {
 }
 
 function waitingIn(step: Step, queue: string): number {
-  const { n } = step.db.sql('select coalesce(sum(n), 0) as n from counts where queue = ? and state < 2').get(queue) as { n: number }
+  const { n } = step.db
+    .sql('select coalesce(sum(n), 0) as n from counts where queue = ? and state < 2')
+    .get(queue) as { n: number }
   return n
 }

@@ -1,5 +1,6 @@
 import type { Acted, Action, ActVerdict, DeadFilter } from '../../ledger.ts'
-import { type Row, STATE } from './rows.ts'
+import type { Row } from './rows.ts'
+import { STATE } from './rows.ts'
 import type { Step } from './step.ts'
 
 export function act(step: Step, action: Action): Acted {
@@ -9,7 +10,9 @@ export function act(step: Step, action: Action): Acted {
     case 'retry':
       return each(action.ids, (id) => revive(step, id))
     case 'redrive':
-      return bulk(dead(step, action.filter, action.before, action.limit), (row) => step.apply(row, { type: 'revive' }))
+      return bulk(dead(step, action.filter, action.before, action.limit), (row) =>
+        step.apply(row, { type: 'revive' }),
+      )
     case 'purge':
       return bulk(dead(step, action.filter, action.before, action.limit), (row) => forget(step, row))
     case 'pause':
@@ -24,7 +27,10 @@ export function act(step: Step, action: Action): Acted {
 
 function each(ids: readonly string[], one: (id: string) => ActVerdict): Acted {
   const verdicts = ids.map(one)
-  return { count: verdicts.filter((verdict) => verdict === 'done' || verdict === 'cancelling').length, verdicts }
+  return {
+    count: verdicts.filter((verdict) => verdict === 'done' || verdict === 'cancelling').length,
+    verdicts,
+  }
 }
 
 function bulk(rows: readonly Row[], one: (row: Row) => boolean): Acted {
@@ -63,7 +69,9 @@ function dead(step: Step, filter: DeadFilter, before: number, limit: number): Ro
     where.push('id in (select value from json_each(?))')
     values.push(JSON.stringify(filter.ids))
   }
-  return step.db.sql(`select * from jobs where ${where.join(' and ')} order by seq limit ?`).all(...values, limit) as unknown as Row[]
+  return step.db
+    .sql(`select * from jobs where ${where.join(' and ')} order by seq limit ?`)
+    .all(...values, limit) as unknown as Row[]
 }
 
 function forget(step: Step, row: Row): boolean {

@@ -1,7 +1,8 @@
 import type { Claim, Want } from '../../broker.ts'
 import type { JobFault } from '../../job/job.ts'
 import type { Connection } from './connection.ts'
-import { JOB_COLUMNS, type JobRow, jobOf, type Row, STATE } from './rows.ts'
+import type { JobRow, Row } from './rows.ts'
+import { JOB_COLUMNS, jobOf, STATE } from './rows.ts'
 import type { Step } from './step.ts'
 
 /** At most so many jobs are moved by time in one step. */
@@ -19,15 +20,19 @@ export interface Receipt {
 /** Whether a claim could find anything: a look without a lock. */
 export function canClaim(db: Connection, queue: string): boolean {
   return (
-    db.sql('select 1 from jobs where queue = ? and state = 1 and blocked = 0 limit 1').get(queue) !== undefined &&
-    db.sql('select 1 from paused where queue = ?').get(queue) === undefined
+    db.sql('select 1 from jobs where queue = ? and state = 1 and blocked = 0 limit 1').get(queue) !==
+      undefined && db.sql('select 1 from paused where queue = ?').get(queue) === undefined
   )
 }
 
 /** The next instant at which time alone moves a job; undefined when there is none. */
 export function nextDueAt(db: Connection): number | undefined {
-  const { due } = db.sql('select min(due) as due from jobs where state in (0, 2)').get() as { due: number | null }
-  const { deadline } = db.sql('select min(deadline) as deadline from jobs where deadline is not null and state < 2').get() as { deadline: number | null }
+  const { due } = db.sql('select min(due) as due from jobs where state in (0, 2)').get() as {
+    due: number | null
+  }
+  const { deadline } = db
+    .sql('select min(deadline) as deadline from jobs where deadline is not null and state < 2')
+    .get() as { deadline: number | null }
   const next = Math.min(due ?? Number.POSITIVE_INFINITY, deadline ?? Number.POSITIVE_INFINITY)
   return next === Number.POSITIVE_INFINITY ? undefined : next
 }
@@ -35,17 +40,38 @@ export function nextDueAt(db: Connection): number | undefined {
 /** Makes the moves that are due: scheduled jobs, lapsed leases, passed deadlines. True when there may be more. */
 export function moveByTime(step: Step): boolean {
   const overdue = step.db
-    .sql('select * from jobs where deadline <= ? and deadline is not null and state < 2 order by deadline limit ?')
+    .sql(
+      'select * from jobs where deadline <= ? and deadline is not null and state < 2 order by deadline limit ?',
+    )
     .all(step.now, TIME_BATCH) as unknown as Row[]
   for (const row of overdue) {
-    step.apply(row, { type: 'overdue', fault: fault('DEADLINE_PASSED', 'DeadlinePassed', `not started before its deadline ${new Date(row.deadline ?? 0).toISOString()}`, row, step) })
+    step.apply(row, {
+      type: 'overdue',
+      fault: fault(
+        'DEADLINE_PASSED',
+        'DeadlinePassed',
+        `not started before its deadline ${new Date(row.deadline ?? 0).toISOString()}`,
+        row,
+        step,
+      ),
+    })
   }
   const due = step.db
     .sql('select * from jobs where state in (0, 2) and due <= ? order by due, seq limit ?')
     .all(step.now, TIME_BATCH) as unknown as Row[]
   for (const row of due) {
     if (row.state === STATE.scheduled) step.apply(row, { type: 'due' })
-    else step.apply(row, { type: 'lapse', fault: fault('LEASE_LOST', 'LeaseLost', `worker ${row.worker ?? '?'} did not renew its lease`, row, step) })
+    else
+      step.apply(row, {
+        type: 'lapse',
+        fault: fault(
+          'LEASE_LOST',
+          'LeaseLost',
+          `worker ${row.worker ?? '?'} did not renew its lease`,
+          row,
+          step,
+        ),
+      })
   }
   return overdue.length === TIME_BATCH || due.length === TIME_BATCH
 }
@@ -64,7 +90,8 @@ export function claim(step: Step, queue: string, want: Want): Claim[] {
        where seq in (select seq from jobs where queue = ? and state = 1 and blocked = 0 order by rank, seq limit ?)
        returning seq, rank, attempt, fence, ${JOB_COLUMNS}`,
     )
-    .all(leaseUntil, want.worker, step.now, queue, want.limit) as unknown as (JobRow & Pick<Row, 'seq' | 'attempt' | 'fence'> & { rank: number })[]
+    .all(leaseUntil, want.worker, step.now, queue, want.limit) as unknown as (JobRow &
+    Pick<Row, 'seq' | 'attempt' | 'fence'> & { rank: number })[]
   if (rows.length === 0) return []
   rows.sort((a, b) => a.rank - b.rank || a.seq - b.seq)
   step.count(queue, STATE.queued, -rows.length)

@@ -1,4 +1,5 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { StatementSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { BackendError } from '../../job/errors.ts'
 import { applySchema } from './schema.ts'
@@ -63,7 +64,11 @@ export class Connection {
       this.#checkOpen()
       if (this.#begin(durability)) return this.#finish(work)
       if (performance.now() > givenUpAt) {
-        throw new BackendError('BACKEND_UNAVAILABLE', `${this.path} was locked by another process for ${this.#timeoutMs} ms; nothing was written`, { retryAfterMs: 1000 })
+        throw new BackendError(
+          'BACKEND_UNAVAILABLE',
+          `${this.path} was locked by another process for ${this.#timeoutMs} ms; nothing was written`,
+          { retryAfterMs: 1000 },
+        )
       }
       await wait(Math.random() * Math.min(20, 2 ** tries))
     }
@@ -126,19 +131,47 @@ function coded(error: unknown, path: string): unknown {
   switch (primaryCode(error)) {
     case SQLITE.BUSY:
     case SQLITE.LOCKED:
-      return new BackendError('BACKEND_UNAVAILABLE', `${path} is locked by another process; try again`, details)
+      return new BackendError(
+        'BACKEND_UNAVAILABLE',
+        `${path} is locked by another process; try again`,
+        details,
+      )
     case SQLITE.READONLY:
-      return new BackendError('BACKEND_READ_ONLY', `${path} cannot be written: make the file and its folder writable for this user`, details)
+      return new BackendError(
+        'BACKEND_READ_ONLY',
+        `${path} cannot be written: make the file and its folder writable for this user`,
+        details,
+      )
     case SQLITE.FULL:
-      return new BackendError('BACKEND_FULL', `there is no room left for ${path}: free disk space; nothing that was accepted is lost`, details)
+      return new BackendError(
+        'BACKEND_FULL',
+        `there is no room left for ${path}: free disk space; nothing that was accepted is lost`,
+        details,
+      )
     case SQLITE.CANTOPEN:
-      return new BackendError('BACKEND_UNAVAILABLE', `${path} cannot be opened: does its folder exist, and may this user write there?`, details)
+      return new BackendError(
+        'BACKEND_UNAVAILABLE',
+        `${path} cannot be opened: does its folder exist, and may this user write there?`,
+        details,
+      )
     case SQLITE.NOTADB:
-      return new BackendError('BACKEND_CORRUPT', `${path} is no SQLite database: name another file, or move this one away`, details)
+      return new BackendError(
+        'BACKEND_CORRUPT',
+        `${path} is no SQLite database: name another file, or move this one away`,
+        details,
+      )
     case SQLITE.CORRUPT:
-      return new BackendError('BACKEND_CORRUPT', `${path} is damaged (${reason}): stop all processes and restore it, or recover it with the sqlite3 shell`, details)
+      return new BackendError(
+        'BACKEND_CORRUPT',
+        `${path} is damaged (${reason}): stop all processes and restore it, or recover it with the sqlite3 shell`,
+        details,
+      )
     case SQLITE.IOERR:
-      return new BackendError('BACKEND_UNAVAILABLE', `reading or writing ${path} failed (${reason}): check the disk`, details)
+      return new BackendError(
+        'BACKEND_UNAVAILABLE',
+        `reading or writing ${path} failed (${reason}): check the disk`,
+        details,
+      )
     default:
       return error
   }

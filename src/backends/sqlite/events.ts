@@ -8,11 +8,18 @@ const ROWS = 100
 
 /** The events after a number; from now on when it is undefined. */
 export function readEvents(db: Connection, after: number | undefined): EventsPage {
-  const range = db.sql('select (select first from events order by first limit 1) as first, (select last from events order by first desc limit 1) as last').get() as { first: number | null; last: number | null }
+  const range = db
+    .sql(
+      'select (select first from events order by first limit 1) as first, (select last from events order by first desc limit 1) as last',
+    )
+    .get() as { first: number | null; last: number | null }
   const last = range.last ?? 0
-  if (after === undefined || after >= last) return { events: [], next: after === undefined ? last : Math.min(after, last), gap: false }
+  if (after === undefined || after >= last)
+    return { events: [], next: after === undefined ? last : Math.min(after, last), gap: false }
   const rows = db
-    .sql('select first, last, at, body from events where first >= coalesce((select max(first) from events where first <= ?), 0) order by first limit ?')
+    .sql(
+      'select first, last, at, body from events where first >= coalesce((select max(first) from events where first <= ?), 0) order by first limit ?',
+    )
     .all(after + 1, ROWS) as { first: number; last: number; at: number; body: string }[]
   const events = rows.flatMap(unpack).filter(({ eventId }) => eventId > after)
   return { events, next: events.at(-1)?.eventId ?? last, gap: after + 1 < (range.first ?? 0) }

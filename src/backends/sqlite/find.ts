@@ -1,7 +1,8 @@
 import type { Depth } from '../../broker.ts'
 import type { FindQuery, Page } from '../../ledger.ts'
 import type { Connection } from './connection.ts'
-import { type Row, recordOf, STATE } from './rows.ts'
+import type { Row } from './rows.ts'
+import { recordOf, STATE } from './rows.ts'
 
 /** The age of the oldest job is exact up to so many ready jobs; above, it is that of the head of the line. */
 const SCAN_LIMIT = 10_000
@@ -27,7 +28,10 @@ export function find(db: Connection, query: FindQuery): Page {
   const rows = db.sql(text).all(...values, limit + 1) as unknown as Row[]
   const page = rows.slice(0, limit)
   const last = page.at(-1)
-  return { jobs: page.map(recordOf), ...(rows.length > limit && last !== undefined ? { next: String(last.seq) } : {}) }
+  return {
+    jobs: page.map(recordOf),
+    ...(rows.length > limit && last !== undefined ? { next: String(last.seq) } : {}),
+  }
 }
 
 /** Says what the partial indexes say, so that the planner may use them (https://sqlite.org/partialindex.html). */
@@ -37,7 +41,11 @@ function stateCondition(state: number): string {
 }
 
 export function depth(db: Connection, queue: string, now: number): Depth {
-  const counts = new Map((db.sql('select state, n from counts where queue = ?').all(queue) as { state: number; n: number }[]).map(({ state, n }) => [state, n]))
+  const counts = new Map(
+    (db.sql('select state, n from counts where queue = ?').all(queue) as { state: number; n: number }[]).map(
+      ({ state, n }) => [state, n],
+    ),
+  )
   const ready = counts.get(STATE.queued) ?? 0
   return {
     queue,
@@ -53,6 +61,8 @@ export function depth(db: Connection, queue: string, now: number): Depth {
 
 function oldestAge(db: Connection, queue: string, ready: number, now: number): number | null {
   const head = `select created, rank from jobs where queue = ? and state = 1 and blocked = 0 order by rank, seq limit ${ready > SCAN_LIMIT ? 1 : SCAN_LIMIT}`
-  const { created } = db.sql(`select min(created) as created from (${head})`).get(queue) as { created: number | null }
+  const { created } = db.sql(`select min(created) as created from (${head})`).get(queue) as {
+    created: number | null
+  }
   return created === null ? null : Math.max(0, now - created)
 }

@@ -1,4 +1,5 @@
-import { createSocket, type Socket } from 'node:dgram'
+import type { Socket } from 'node:dgram'
+import { createSocket } from 'node:dgram'
 import type { Connection } from './connection.ts'
 
 const LOOPBACK = '127.0.0.1'
@@ -40,11 +41,13 @@ export class Hints {
   send(): void {
     if (this.#later !== undefined) return
     const passed = performance.now() - this.#sentAt
-    if (passed >= PAUSE_MS) return this.#send()
-    this.#later = setTimeout(() => {
-      this.#later = undefined
-      this.#send()
-    }, PAUSE_MS)
+    if (passed >= PAUSE_MS) this.#send()
+    else {
+      this.#later = setTimeout(() => {
+        this.#later = undefined
+        this.#send()
+      }, PAUSE_MS)
+    }
   }
 
   async close(): Promise<void> {
@@ -53,7 +56,10 @@ export class Hints {
     const port = this.#port
     this.#port = undefined
     this.#socket.close()
-    if (port !== undefined) await this.#db.write('written', () => this.#db.sql('delete from peers where port = ?').run(port)).catch(() => {})
+    if (port !== undefined)
+      await this.#db
+        .write('written', () => this.#db.sql('delete from peers where port = ?').run(port))
+        .catch(() => {})
   }
 
   #send(): void {
@@ -64,7 +70,11 @@ export class Hints {
   #others(): number[] {
     if (performance.now() - this.#peersReadAt > 100) {
       this.#peersReadAt = performance.now()
-      const rows = this.#db.read(() => this.#db.sql('select port from peers where port <> ? and seen > ?').all(this.#port ?? 0, Date.now() - FORGET_MS))
+      const rows = this.#db.read(() =>
+        this.#db
+          .sql('select port from peers where port <> ? and seen > ?')
+          .all(this.#port ?? 0, Date.now() - FORGET_MS),
+      )
       this.#peers = (rows as { port: number }[]).map(({ port }) => port)
     }
     return this.#peers
@@ -76,7 +86,9 @@ export class Hints {
     if (port === undefined) return
     await this.#db
       .write('written', () => {
-        this.#db.sql('insert into peers values (?, ?) on conflict do update set seen = excluded.seen').run(port, Date.now())
+        this.#db
+          .sql('insert into peers values (?, ?) on conflict do update set seen = excluded.seen')
+          .run(port, Date.now())
         this.#db.sql('delete from peers where seen < ?').run(Date.now() - FORGET_MS)
       })
       .catch(() => {})

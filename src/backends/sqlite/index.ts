@@ -26,8 +26,14 @@ export const features: Features = {
  * @throws BackendError BACKEND_UNAVAILABLE, BACKEND_READ_ONLY, BACKEND_CORRUPT, BACKEND_NEWER
  */
 export async function openSqlite(path: string, options: BackendOptions): Promise<Backend> {
-  if (path === '' || path.includes('\0')) throw new OffloadError('URL_UNKNOWN', 'sqlite: needs the path of a file, e.g. sqlite:offload.db')
+  if (path === '' || path.includes('\0'))
+    throw new OffloadError('URL_UNKNOWN', 'sqlite: needs the path of a file, e.g. sqlite:offload.db')
   const wake = new Wake(options.clock)
   const file = path === ':memory:' ? path : resolve(path)
-  return databaseBackend('sqlite', features, new SqliteLedger(new Connection(file, options.timeoutMs), wake, options), wake)
+  return databaseBackend(
+    'sqlite',
+    features,
+    new SqliteLedger(new Connection(file, options.timeoutMs), wake, options),
+    wake,
+  )
 }

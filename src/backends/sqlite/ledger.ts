@@ -4,7 +4,8 @@ import type { Job } from '../../job/job.ts'
 import type { Settlement } from '../../job/state.ts'
 import type { Acted, Action, FindQuery, JobEvent, Ledger, OutboxWant, Page } from '../../ledger.ts'
 import { watchEvents } from '../database.ts'
-import { EVENTS, jobsIn, type Wake } from '../wake.ts'
+import type { Wake } from '../wake.ts'
+import { EVENTS, jobsIn } from '../wake.ts'
 import { accept } from './accept.ts'
 import { act } from './act.ts'
 import { canClaim, claim, moveByTime, nextDueAt } from './claim.ts'
@@ -15,7 +16,8 @@ import { Hints } from './hints.ts'
 import { outbox } from './outbox.ts'
 import { forgetOld, SHRINK } from './retention.ts'
 import { renew, settle } from './settle.ts'
-import { inStep, type Step } from './step.ts'
+import type { Step } from './step.ts'
+import { inStep } from './step.ts'
 
 const TIDY_MS = 5000
 const TIDY_AGAIN_MS = 20
@@ -80,7 +82,12 @@ export class SqliteLedger implements Ledger {
 
   watch(after: number | undefined, signal: AbortSignal): AsyncIterable<readonly JobEvent[]> {
     const from = after ?? this.#db.read(() => readEvents(this.#db, undefined)).next
-    return watchEvents((position) => this.#db.read(() => readEvents(this.#db, position)), this.#wake, from, signal)
+    return watchEvents(
+      (position) => this.#db.read(() => readEvents(this.#db, position)),
+      this.#wake,
+      from,
+      signal,
+    )
   }
 
   async close(): Promise<void> {
@@ -127,7 +134,8 @@ export class SqliteLedger implements Ledger {
       this.#timer = undefined
       this.#moveByTime().then(
         () => this.#armFromFile(),
-        (error: unknown) => logger.warn({ error: String(error) }, 'moving due jobs failed; tried again at the next poll'),
+        (error: unknown) =>
+          logger.warn({ error: String(error) }, 'moving due jobs failed; tried again at the next poll'),
       )
     })
     this.#timer = { at, cancel }
@@ -144,11 +152,17 @@ export class SqliteLedger implements Ledger {
   async #tidy(): Promise<void> {
     let again = false
     try {
-      again = (await inStep(this.#db, this.#options.clock, 'written', (step) => forgetOld(step, this.#options.retention))).value
+      again = (
+        await inStep(this.#db, this.#options.clock, 'written', (step) =>
+          forgetOld(step, this.#options.retention),
+        )
+      ).value
       if (!this.#closed) this.#db.read(() => this.#db.sql(SHRINK).all())
     } catch (error) {
-      if (!this.#closed) this.#options.logger.warn({ error: String(error) }, 'forgetting old jobs failed; tried again later')
+      if (!this.#closed)
+        this.#options.logger.warn({ error: String(error) }, 'forgetting old jobs failed; tried again later')
     }
-    if (!this.#closed) this.#cancelTidy = this.#options.clock.after(again ? TIDY_AGAIN_MS : TIDY_MS, () => void this.#tidy())
+    if (!this.#closed)
+      this.#cancelTidy = this.#options.clock.after(again ? TIDY_AGAIN_MS : TIDY_MS, () => void this.#tidy())
   }
 }

@@ -9,7 +9,9 @@ const FREE_PAGES = 256
 export function forgetOld(step: Step, retention: Retention): boolean {
   const { endedMs, endedCount, deadMs, deadCount } = retention
   const forgotten =
-    forget(step, STATE.done, endedMs, endedCount) + forget(step, STATE.cancelled, endedMs, endedCount) + forget(step, STATE.dead, deadMs, deadCount)
+    forget(step, STATE.done, endedMs, endedCount) +
+    forget(step, STATE.cancelled, endedMs, endedCount) +
+    forget(step, STATE.dead, deadMs, deadCount)
   forgetEvents(step, retention)
   return forgotten >= BATCH
 }
@@ -18,19 +20,34 @@ export function forgetOld(step: Step, retention: Retention): boolean {
 export const SHRINK: string = `pragma incremental_vacuum(${FREE_PAGES})`
 
 function forget(step: Step, state: number, maxAgeMs: number, maxCount: number): number {
-  const { n } = step.db.sql('select coalesce(sum(n), 0) as n from counts where state = ?').get(state) as { n: number }
+  const { n } = step.db.sql('select coalesce(sum(n), 0) as n from counts where state = ?').get(state) as {
+    n: number
+  }
   if (n === 0) return 0
   const tooMany = Math.min(Math.max(0, n - maxCount), BATCH)
   const rows = [
-    ...remove(step, 'select seq from jobs where state = ? and state >= 3 order by ended, seq limit ?', state, tooMany),
-    ...remove(step, 'select seq from jobs where state = ? and state >= 3 and ended <= ? order by ended, seq limit ?', state, step.now - maxAgeMs, BATCH - tooMany),
+    ...remove(
+      step,
+      'select seq from jobs where state = ? and state >= 3 order by ended, seq limit ?',
+      state,
+      tooMany,
+    ),
+    ...remove(
+      step,
+      'select seq from jobs where state = ? and state >= 3 and ended <= ? order by ended, seq limit ?',
+      state,
+      step.now - maxAgeMs,
+      BATCH - tooMany,
+    ),
   ]
   for (const { queue } of rows) step.count(queue, state, -1)
   return rows.length
 }
 
 function remove(step: Step, which: string, ...values: number[]): { queue: string }[] {
-  return step.db.sql(`delete from jobs where seq in (${which}) returning queue`).all(...values) as { queue: string }[]
+  return step.db.sql(`delete from jobs where seq in (${which}) returning queue`).all(...values) as {
+    queue: string
+  }[]
 }
 
 /** The newest row of events always stays: the numbering goes on from it. */

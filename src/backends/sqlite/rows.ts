@@ -3,7 +3,14 @@ import type { Job, JobFault, JobRecord, JobState, LogLine } from '../../job/job.
 /** States as numbers, so that indexes are small: the position is what stands in the file. */
 const order: readonly JobState[] = ['scheduled', 'queued', 'running', 'done', 'dead', 'cancelled']
 
-export const STATE: Readonly<Record<JobState, number>> = { scheduled: 0, queued: 1, running: 2, done: 3, dead: 4, cancelled: 5 }
+export const STATE: Readonly<Record<JobState, number>> = {
+  scheduled: 0,
+  queued: 1,
+  running: 2,
+  done: 3,
+  dead: 4,
+  cancelled: 5,
+}
 
 /** A row of `jobs`, as node:sqlite gives it. */
 export interface Row {
@@ -33,9 +40,23 @@ export interface Row {
   log: string | null
 }
 
-export type JobRow = Pick<Row, 'id' | 'queue' | 'task' | 'payload' | 'priority' | 'created' | 'max_attempts' | 'key' | 'run_at' | 'deadline' | 'trace'>
+export type JobRow = Pick<
+  Row,
+  | 'id'
+  | 'queue'
+  | 'task'
+  | 'payload'
+  | 'priority'
+  | 'created'
+  | 'max_attempts'
+  | 'key'
+  | 'run_at'
+  | 'deadline'
+  | 'trace'
+>
 
-export const JOB_COLUMNS = 'id, queue, task, payload, priority, created, max_attempts, key, run_at, deadline, trace'
+export const JOB_COLUMNS =
+  'id, queue, task, payload, priority, created, max_attempts, key, run_at, deadline, trace'
 
 export function jobOf(row: JobRow): Job {
   const job: { -readonly [K in keyof Job]: Job[K] } = {

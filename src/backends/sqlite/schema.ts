@@ -65,16 +65,23 @@ export function applySchema(db: DatabaseSync, path: string): void {
     throw new BackendError('BACKEND_CORRUPT', `${path} belongs to another application; name another file`)
   }
   if (before.version > migrations.length) {
-    throw new BackendError('BACKEND_NEWER', `${path} has schema version ${before.version}, this release knows up to ${migrations.length}: upgrade offload here; nothing was changed`)
+    throw new BackendError(
+      'BACKEND_NEWER',
+      `${path} has schema version ${before.version}, this release knows up to ${migrations.length}: upgrade offload here; nothing was changed`,
+    )
   }
   if (before.tables === 0) db.exec('pragma auto_vacuum = incremental')
-  db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory; pragma journal_size_limit = 67108864')
+  db.exec(
+    'pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory; pragma journal_size_limit = 67108864',
+  )
   if (before.version === migrations.length) return
   db.exec('begin immediate')
   try {
     const { version } = identity(db)
     for (const migration of migrations.slice(version)) db.exec(migration)
-    db.exec(`pragma application_id = ${APPLICATION_ID}; pragma user_version = ${Math.max(version, migrations.length)}`)
+    db.exec(
+      `pragma application_id = ${APPLICATION_ID}; pragma user_version = ${Math.max(version, migrations.length)}`,
+    )
     db.exec('commit')
   } catch (error) {
     if (db.isTransaction) db.exec('rollback')
@@ -84,5 +91,9 @@ export function applySchema(db: DatabaseSync, path: string): void {
 
 function identity(db: DatabaseSync): { application: number; version: number; tables: number } {
   const one = (sql: string): number => Number(Object.values(db.prepare(sql).get() ?? {})[0] ?? 0)
-  return { application: one('pragma application_id'), version: one('pragma user_version'), tables: one('select count(*) from sqlite_schema') }
+  return {
+    application: one('pragma application_id'),
+    version: one('pragma user_version'),
+    tables: one('select count(*) from sqlite_schema'),
+  }
 }

@@ -1,12 +1,22 @@
 import type { Clock } from '../../clock.ts'
 import type { JobRecord } from '../../job/job.ts'
-import { type Move, move } from '../../job/state.ts'
+import type { Move } from '../../job/state.ts'
+import { move } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
+import { eventOf } from '../events.ts'
 import type { Connection, Durability } from './connection.ts'
-import { type Row, recordOf, STATE } from './rows.ts'
+import type { Row } from './rows.ts'
+import { recordOf, STATE } from './rows.ts'
 
 /** One event in the body of an events row: type, job, queue, task, attempt and, where there is some, data. */
-export type StoredEvent = readonly [type: JobEventType, id: string, queue: string, task: string, attempt: number, data?: string]
+export type StoredEvent = readonly [
+  type: JobEventType,
+  id: string,
+  queue: string,
+  task: string,
+  attempt: number,
+  data?: string,
+]
 
 /** What one transaction adds up, to be written once at its end, and whom to wake after it. */
 export class Step {
@@ -97,10 +107,14 @@ export class Step {
           )
           .get(queue, key) as { seq: number; state: number; blocked: number } | undefined)
     for (const { seq, state } of held) {
-      if (state === STATE.queued && seq !== first?.seq) this.db.sql('update jobs set blocked = 1, publish = null where seq = ?').run(seq)
+      if (state === STATE.queued && seq !== first?.seq)
+        this.db.sql('update jobs set blocked = 1, publish = null where seq = ?').run(seq)
     }
     if (first?.state !== STATE.queued) return
-    if (first.blocked === 1) this.db.sql('update jobs set blocked = 0, publish = ?, published = null where seq = ?').run(this.publishAt, first.seq)
+    if (first.blocked === 1)
+      this.db
+        .sql('update jobs set blocked = 0, publish = ?, published = null where seq = ?')
+        .run(this.publishAt, first.seq)
     this.startable.add(queue)
   }
 
@@ -109,43 +123,32 @@ export class Step {
     for (const [queue, states] of this.#counts) {
       for (const [state, by] of states) {
         if (by === 0) continue
-        this.db.sql('insert into counts values (?, ?, ?) on conflict do update set n = n + excluded.n').run(queue, state, by)
+        this.db
+          .sql('insert into counts values (?, ?, ?) on conflict do update set n = n + excluded.n')
+          .run(queue, state, by)
       }
     }
     if (this.events.length === 0) return
-    const { last } = (this.db.sql('select last from events order by first desc limit 1').get() ?? { last: 0 }) as { last: number }
-    this.db.sql('insert into events values (?, ?, ?, ?)').run(last + 1, last + this.events.length, this.now, JSON.stringify(this.events))
+    const { last } = (this.db.sql('select last from events order by first desc limit 1').get() ?? {
+      last: 0,
+    }) as { last: number }
+    this.db
+      .sql('insert into events values (?, ?, ?, ?)')
+      .run(last + 1, last + this.events.length, this.now, JSON.stringify(this.events))
   }
 }
 
 /** Runs one step in one transaction and answers it with what it found. */
-export async function inStep<T>(db: Connection, clock: Clock, durability: Durability, work: (step: Step) => T): Promise<{ value: T; step: Step }> {
+export async function inStep<T>(
+  db: Connection,
+  clock: Clock,
+  durability: Durability,
+  work: (step: Step) => T,
+): Promise<{ value: T; step: Step }> {
   return db.write(durability, () => {
     const step = new Step(db, clock.now())
     const value = work(step)
     step.flush()
     return { value, step }
   })
-}
-
-const events: Readonly<Record<Move['type'], JobEventType>> = {
-  due: 'queued',
-  claim: 'started',
-  renew: 'progress',
-  lapse: 'queued',
-  overdue: 'dead',
-  cancel: 'cancelled',
-  revive: 'revived',
-  done: 'done',
-  retry: 'retrying',
-  snooze: 'snoozed',
-  release: 'released',
-  dead: 'dead',
-  cancelled: 'cancelled',
-}
-
-function eventOf(how: Move, before: JobRecord, after: JobRecord): JobEventType {
-  if (after.state === 'dead' || after.state === 'cancelled' || after.state === 'done') return after.state
-  if (how.type === 'cancel' && before.state === 'running') return 'cancelling'
-  return events[how.type]
 }

@@ -1,4 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { Worker as Thread } from 'node:worker_threads'
 import { OffloadError } from '../../job/errors.ts'
 import { discard, retry, snooze } from '../../job/outcome.ts'
@@ -51,11 +52,30 @@ export class IsolatePool {
           if (message.type === 'progress') job.progress(JSON.parse(message.value))
           else if (message.type === 'log') job.log(message.message)
           else if (message.type === 'enqueue') void this.#enqueue(runner, message, job)
-          else if (message.type === 'result') settle(() => resolve(message.value === undefined ? undefined : JSON.parse(message.value)), true)
+          else if (message.type === 'result')
+            settle(() => resolve(message.value === undefined ? undefined : JSON.parse(message.value)), true)
           else if (message.type === 'outcome') settle(() => resolve(outcomeOf(message)), true)
-          else settle(() => reject(Object.assign(new Error(message.message), { name: message.name, stack: message.stack })), true)
+          else
+            settle(
+              () =>
+                reject(
+                  Object.assign(new Error(message.message), { name: message.name, stack: message.stack }),
+                ),
+              true,
+            )
         },
-        end: (why) => settle(() => reject(new OffloadError('ISOLATE_FAILED', `the ${runner.kind} of task "${task.name}" ended ${why} before its handler did`, { jobId: job.id, task: task.name })), false),
+        end: (why) =>
+          settle(
+            () =>
+              reject(
+                new OffloadError(
+                  'ISOLATE_FAILED',
+                  `the ${runner.kind} of task "${task.name}" ended ${why} before its handler did`,
+                  { jobId: job.id, task: task.name },
+                ),
+              ),
+            false,
+          ),
       }
       job.signal.addEventListener('abort', onAbort, { once: true })
       runner.send({
@@ -63,7 +83,13 @@ export class IsolatePool {
         module: task.module ?? '',
         task: task.name,
         payload,
-        job: { id: job.id, queue: job.queue, attempt: job.attempt, maxAttempts: job.maxAttempts, key: job.key },
+        job: {
+          id: job.id,
+          queue: job.queue,
+          attempt: job.attempt,
+          maxAttempts: job.maxAttempts,
+          key: job.key,
+        },
       })
     })
   }
@@ -72,10 +98,15 @@ export class IsolatePool {
     for (const runner of this.#all) runner.kill()
   }
 
-  async #enqueue(runner: Runner, { call, task, input, options }: FromRunner & { type: 'enqueue' }, job: JobContext): Promise<void> {
+  async #enqueue(
+    runner: Runner,
+    { call, task, input, options }: FromRunner & { type: 'enqueue' },
+    job: JobContext,
+  ): Promise<void> {
     try {
       const known = this.#tasks.get(task)
-      if (known === undefined) throw new OffloadError('TASK_UNKNOWN', `task "${task}" is not among the tasks of this queue`)
+      if (known === undefined)
+        throw new OffloadError('TASK_UNKNOWN', `task "${task}" is not among the tasks of this queue`)
       const handle = await job.enqueue(known, JSON.parse(input), JSON.parse(options) as EnqueueOptions)
       runner.send({ type: 'enqueued', call, id: handle.id, duplicate: handle.duplicate })
     } catch (error) {
@@ -87,7 +118,8 @@ export class IsolatePool {
     const index = this.#idle.findIndex((runner) => runner.kind === kind)
     const [idle] = index < 0 ? [] : this.#idle.splice(index, 1)
     if (idle !== undefined) return idle
-    const runner = kind === 'thread' ? thread((gone) => this.#forget(gone)) : child((gone) => this.#forget(gone))
+    const runner =
+      kind === 'thread' ? thread((gone) => this.#forget(gone)) : child((gone) => this.#forget(gone))
     this.#all.add(runner)
     return runner
   }
@@ -110,7 +142,12 @@ const entry = new URL(import.meta.url.endsWith('.ts') ? './runner.ts' : './runne
 function thread(onGone: (runner: Runner) => void): Runner {
   const worker = new Thread(entry)
   worker.unref()
-  const runner: Runner = { kind: 'thread', send: (message) => worker.postMessage(message), on: nobody, kill: () => void worker.terminate() }
+  const runner: Runner = {
+    kind: 'thread',
+    send: (message) => worker.postMessage(message),
+    on: nobody,
+    kill: () => void worker.terminate(),
+  }
   worker.on('message', (message: FromRunner) => runner.on.message(message))
   worker.on('error', (error) => runner.on.end(`with ${String(error)}`))
   worker.on('exit', (code) => {
@@ -121,10 +158,18 @@ function thread(onGone: (runner: Runner) => void): Runner {
 }
 
 function child(onGone: (runner: Runner) => void): Runner {
-  const process: ChildProcess = fork(entry, { serialization: 'json', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const process: ChildProcess = fork(entry, {
+    serialization: 'json',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
   process.unref()
   process.channel?.unref()
-  const runner: Runner = { kind: 'process', send: (message) => void (process.connected && process.send(message)), on: nobody, kill: () => void process.kill('SIGKILL') }
+  const runner: Runner = {
+    kind: 'process',
+    send: (message) => void (process.connected && process.send(message)),
+    on: nobody,
+    kill: () => void process.kill('SIGKILL'),
+  }
   process.on('message', (message: FromRunner) => runner.on.message(message))
   process.on('error', (error) => runner.on.end(`with ${String(error)}`))
   process.on('exit', (code, signal) => {
@@ -137,5 +182,8 @@ function child(onGone: (runner: Runner) => void): Runner {
 function outcomeOf({ outcome, afterMs, reason }: FromRunner & { type: 'outcome' }): unknown {
   if (outcome === 'snooze') return snooze(afterMs ?? 1)
   if (outcome === 'discard') return discard(reason ?? '')
-  return retry({ ...(afterMs === undefined ? {} : { after: afterMs }), ...(reason === undefined ? {} : { reason }) })
+  return retry({
+    ...(afterMs === undefined ? {} : { after: afterMs }),
+    ...(reason === undefined ? {} : { reason }),
+  })
 }

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads'
-import { AbortedError, type ErrorCode, OffloadError } from '../../job/errors.ts'
+import type { ErrorCode } from '../../job/errors.ts'
+import { AbortedError, OffloadError } from '../../job/errors.ts'
 import { faultOf } from '../../job/fault.ts'
 import { outcomeType } from '../../job/outcome.ts'
 import { decode, encode, validate } from '../../job/payload.ts'
@@ -10,7 +11,10 @@ import type { FromRunner, Start, ToRunner } from './messages.ts'
 const MAX_BYTES = 16_777_216
 let abort = new AbortController()
 let calls = 0
-const waiting = new Map<number, { resolve: (handle: { id: string; duplicate: boolean }) => void; reject: (error: Error) => void }>()
+const waiting = new Map<
+  number,
+  { resolve: (handle: { id: string; duplicate: boolean }) => void; reject: (error: Error) => void }
+>()
 
 function send(message: FromRunner): void {
   if (parentPort !== null) parentPort.postMessage(message)
@@ -23,7 +27,8 @@ function receive(message: ToRunner): void {
   else {
     const call = waiting.get(message.call)
     waiting.delete(message.call)
-    if (message.error === undefined) call?.resolve({ id: message.id ?? '', duplicate: message.duplicate === true })
+    if (message.error === undefined)
+      call?.resolve({ id: message.id ?? '', duplicate: message.duplicate === true })
     else call?.reject(new Error(message.error))
   }
 }
@@ -40,7 +45,11 @@ async function run(start: Start): Promise<void> {
     const value = await task.run(input, contextOf(start, input))
     const outcome = outcomeType(value)
     if (outcome !== undefined) send({ ...(value as object), type: 'outcome', outcome })
-    else send({ type: 'result', ...(value === undefined ? {} : { value: encode(value, MAX_BYTES, 'RESULT_INVALID') }) })
+    else
+      send({
+        type: 'result',
+        ...(value === undefined ? {} : { value: encode(value, MAX_BYTES, 'RESULT_INVALID') }),
+      })
   } catch (error) {
     const { name, message, stack } = faultOf(error, start.job.attempt, 0)
     send({ type: 'error', name, message, ...(stack === undefined ? {} : { stack }) })
@@ -50,9 +59,19 @@ async function run(start: Start): Promise<void> {
 async function load({ module, task }: Start): Promise<AnyTask> {
   const exported = (await import(module)) as Record<string, unknown>
   for (const value of Object.values(exported)) {
-    if (typeof value === 'object' && value !== null && (value as AnyTask).name === task && typeof (value as AnyTask).run === 'function') return value as AnyTask
+    if (
+      typeof value === 'object' &&
+      value !== null &&
+      (value as AnyTask).name === task &&
+      typeof (value as AnyTask).run === 'function'
+    )
+      return value as AnyTask
   }
-  throw new OffloadError('TASK_UNKNOWN', `${module} does not export task "${task}": export it, or correct its module option`, { task })
+  throw new OffloadError(
+    'TASK_UNKNOWN',
+    `${module} does not export task "${task}": export it, or correct its module option`,
+    { task },
+  )
 }
 
 function contextOf({ task, job }: Start, input: unknown): JobContext {
@@ -66,7 +85,13 @@ function contextOf({ task, job }: Start, input: unknown): JobContext {
     enqueue: (other, data, options = {}) =>
       new Promise((resolve, reject) => {
         waiting.set(++calls, { resolve, reject })
-        send({ type: 'enqueue', call: calls, task: other.name, input: encode(data, MAX_BYTES), options: encode(options, 65_536) })
+        send({
+          type: 'enqueue',
+          call: calls,
+          task: other.name,
+          input: encode(data, MAX_BYTES),
+          options: encode(options, 65_536),
+        })
       }),
   }
 }
