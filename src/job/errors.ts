@@ -110,3 +110,10 @@ export class JobEndedError extends OffloadError {
 export class AbortedError extends OffloadError {
   override readonly name = 'AbortedError'
 }
+
+/** A refused value as a message names it: short and on one line. Runs no code of the value. */
+export function shown(value: unknown): string {
+  if (typeof value === 'function' || (typeof value === 'object' && value !== null)) return `a value of type ${typeof value}`
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  return text.length > 60 ? `${text.slice(0, 60).toWellFormed()}…` : text
+}

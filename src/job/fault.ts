@@ -9,7 +9,7 @@ export function faultOf(thrown: unknown, attempt: number, at: number): JobFault 
   const name = text(() => (thrown as { name: unknown }).name, 100) ?? typeof thrown
   const message = text(() => (thrown as { message: unknown }).message, MAX_MESSAGE) ?? describe(thrown)
   const stack = text(() => (thrown as { stack: unknown }).stack, MAX_STACK)
-  const code = thrown instanceof OffloadError ? thrown.code : 'HANDLER_FAILED'
+  const code = text(() => thrown instanceof OffloadError && thrown.code, 100) ?? 'HANDLER_FAILED'
   return { code, name, message, ...(stack === undefined ? {} : { stack }), attempt, at }
 }
 

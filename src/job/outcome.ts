@@ -42,5 +42,9 @@ export function discard(reason: string): Discard {
 
 /** Which outcome a handler returned, or undefined when it returned a result. */
 export function outcomeType(value: unknown): 'retry' | 'snooze' | 'discard' | undefined {
-  return typeof value === 'object' && value !== null && brand in value ? (value as Outcome)[brand] : undefined
+  try {
+    return typeof value === 'object' && value !== null && brand in value ? (value as Outcome)[brand] : undefined
+  } catch {
+    return undefined // a proxy whose traps throw: no outcome, and no result that can be stored either
+  }
 }

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type ErrorCode, InputError, OffloadError } from './errors.ts'
+import { faultOf } from './fault.ts'
 
 /** Payloads may be this many UTF-8 bytes long unless told otherwise. */
 export const DEFAULT_PAYLOAD_BYTES = 262_144
@@ -18,7 +19,7 @@ export function encode(value: unknown, maxBytes: number, code: ErrorCode = 'PAYL
     text = JSON.stringify(value)
   } catch (error) {
     if (error instanceof OffloadError) throw error
-    throw new OffloadError(code, `a getter of the value threw while it was read: ${String((error as Error)?.message)}`, { cause: error })
+    throw new OffloadError(code, `a getter of the value threw while it was read: ${faultOf(error, 0, 0).message}`, { cause: error })
   }
   if (text.length * 3 > maxBytes) {
     const bytes = Buffer.byteLength(text)
@@ -46,15 +47,15 @@ function check(value: unknown, path: string, depth: number, code: ErrorCode): vo
   }
   if (value === null) return
   if (depth >= MAX_DEPTH) throw refused(code, path, `more than ${MAX_DEPTH} levels of nesting`, 'flatten it (a cycle looks the same)')
+  const prototype = Object.getPrototypeOf(value)
+  if (!Array.isArray(value) && prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
+    throw refused(code, path, `a ${className(value)}`, value instanceof Date ? 'use toISOString()' : 'use a plain object, array or string')
+  }
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') throw refused(code, path, 'an object with toJSON()', 'pass what it returns')
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) check(value[i], `${path}[${i}]`, depth + 1, code)
     return
   }
-  const prototype = Object.getPrototypeOf(value)
-  if (prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
-    throw refused(code, path, `a ${className(value)}`, value instanceof Date ? 'use toISOString()' : 'use a plain object, array or string')
-  }
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') throw refused(code, path, 'an object with toJSON()', 'pass what it returns')
   for (const key in value) {
     if (!Object.hasOwn(value, key)) continue
     if (key === '__proto__') throw refused(code, join(path, key), 'a "__proto__" key', 'rename it')

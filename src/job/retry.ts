@@ -1,5 +1,5 @@
 import { type Duration, toMs } from '../duration.ts'
-import { OffloadError } from './errors.ts'
+import { OffloadError, shown } from './errors.ts'
 
 /** When a failed attempt is tried again. */
 export interface RetryOptions {
@@ -26,7 +26,7 @@ const MAX_ATTEMPTS = 1000
 export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
   const attempts = options.attempts ?? 5
   if (!Number.isInteger(attempts) || attempts < 1 || attempts > MAX_ATTEMPTS) {
-    throw new OffloadError('OPTION_INVALID', `retry.attempts must be a whole number from 1 to ${MAX_ATTEMPTS}, not ${String(attempts)}`)
+    throw new OffloadError('OPTION_INVALID', `retry.attempts must be a whole number from 1 to ${MAX_ATTEMPTS}, not ${shown(attempts)}`)
   }
   return {
     attempts,
