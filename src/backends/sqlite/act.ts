@@ -20,9 +20,17 @@ export function act(step: Step, action: Action): Acted {
       return { count: 1, verdicts: [] }
     case 'resume':
       step.db.sql('delete from paused where queue = ?').run(action.queue)
+      if (step.publishAt !== null) republish(step, action.queue)
       step.startable.add(action.queue)
       return { count: 1, verdicts: [] }
   }
+}
+
+/** The messages of a paused queue may have come and found nothing to start. */
+function republish(step: Step, queue: string): void {
+  step.db
+    .sql('update jobs set publish = ? where queue = ? and state = 1 and blocked = 0')
+    .run(step.publishAt, queue)
 }
 
 function each(ids: readonly string[], one: (id: string) => ActVerdict): Acted {

@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, test } from 'vitest'
+import type { Backend, BackendOptions } from '../src/backend.ts'
+import { defaultRetention } from '../src/backend.ts'
+import { joined } from '../src/backends/joined.ts'
+import { openMemory } from '../src/backends/memory/index.ts'
+import { openSqlite } from '../src/backends/sqlite/index.ts'
+import { silentLogger } from '../src/log.ts'
+import type { ConformanceTarget } from '../src/testing/index.ts'
+import { conformanceCases, LeastPowerServer, runCase, VirtualClock } from '../src/testing/index.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'offload-conformance-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+let files = 0
+
+/** A target on a virtual clock of its own, anew at each open. */
+function target(
+  name: string,
+  fresh: (options: BackendOptions) => Promise<Backend>,
+  again?: (options: BackendOptions) => Promise<Backend>,
+): ConformanceTarget {
+  let clock = new VirtualClock()
+  const options = (overrides?: Partial<BackendOptions>): BackendOptions => ({
+    clock,
+    logger: silentLogger,
+    retention: defaultRetention,
+    timeoutMs: 5000,
+    ...overrides,
+  })
+  return {
+    name,
+    virtual: true,
+    open: (overrides) => {
+      clock = new VirtualClock()
+      return fresh(options(overrides))
+    },
+    ...(again === undefined
+      ? {}
+      : { reopen: (overrides?: Partial<BackendOptions>) => again(options(overrides)) }),
+    advance: (ms) => clock.advance(ms),
+    now: () => clock.now(),
+  }
+}
+
+const file = (): string => join(folder, `${files}.db`)
+let server = new LeastPowerServer()
+
+async function pair(options: BackendOptions): Promise<Backend> {
+  const { ledger } = await openSqlite(file(), options)
+  if (ledger === undefined) throw new Error('SQLite has no ledger')
+  return joined(server.connect(), ledger, options)
+}
+
+const targets = [
+  target('memory', async (options) => openMemory(options)),
+  target(
+    'sqlite',
+    (options) => {
+      files++
+      return openSqlite(file(), options)
+    },
+    (options) => openSqlite(file(), options),
+  ),
+  target(
+    'joined (least power + sqlite)',
+    (options) => {
+      files++
+      server = new LeastPowerServer(files)
+      return pair(options)
+    },
+    pair,
+  ),
+]
+
+for (const one of targets) {
+  describe(one.name, () => {
+    for (const each of conformanceCases) {
+      test(`${each.group}: ${each.name}`, async (context) => {
+        const skipped = await runCase(each, one)
+        if (skipped !== undefined) context.skip(skipped.skipped)
+      })
+    }
+  })
+}
