@@ -11,7 +11,7 @@ export class VirtualClock implements Clock {
   readonly #timers = new Set<Timer>()
   #now: number
 
-  constructor(now = Date.UTC(2030, 0, 1)) {
+  constructor(now: number = Date.UTC(2030, 0, 1)) {
     this.#now = now
   }
 

@@ -1,10 +1,13 @@
 import type { Backend, BackendOptions } from '../../backend.ts'
 import type { Features } from '../../broker.ts'
 import { databaseBackend } from '../database.ts'
-import { Wake } from '../wake.ts'
 import { MemoryLedger } from './ledger.ts'
+import { MemoryStore } from './store.ts'
 
-const features: Features = {
+export { MemoryLedger, MemoryStore }
+
+/** Memory can do everything but outlive its process. */
+export const features: Features = {
   acknowledge: 'each',
   redeliver: 'lease',
   delayMs: Number.POSITIVE_INFINITY,
@@ -17,8 +20,7 @@ const features: Features = {
   exactDepth: true,
 }
 
-/** Opens an empty store in this process's memory: for tests, gone with the process. */
-export function openMemory(options: BackendOptions): Backend {
-  const wake = new Wake(options.clock)
-  return databaseBackend('memory', features, new MemoryLedger(wake, options), wake)
+/** Opens a store in this process's memory, for tests and for work that may be lost; a new one unless `store` is given. */
+export function openMemory(options: BackendOptions, store: MemoryStore = new MemoryStore(options)): Backend {
+  return databaseBackend('memory', features, new MemoryLedger(store), store.wake)
 }

@@ -1,0 +1,274 @@
+import type { BackendOptions } from '../../backend.ts'
+import type { Job, JobFault, JobRecord, JobState } from '../../job/job.ts'
+import { isEnded } from '../../job/job.ts'
+import { rank } from '../../job/priority.ts'
+import type { Move } from '../../job/state.ts'
+import { move } from '../../job/state.ts'
+import type { JobEventType } from '../../ledger.ts'
+import { EVENTS, jobsIn, Wake } from '../wake.ts'
+import type { Entry } from './entry.ts'
+import { byRank, Line } from './entry.ts'
+import { Events } from './events.ts'
+import { Heap } from './heap.ts'
+
+type Ended = 'done' | 'dead' | 'cancelled'
+
+interface Timed {
+  readonly at: number
+  readonly entry: Entry
+}
+
+const byTime = (a: Timed, b: Timed): boolean => a.at < b.at || (a.at === b.at && a.entry.seq < b.entry.seq)
+
+/** The jobs of one store, and what follows from each of their moves. Any number of ledgers may share it. */
+export class MemoryStore {
+  readonly options: BackendOptions
+  readonly wake: Wake
+  readonly entries: Map<string, Entry> = new Map()
+  readonly paused: Set<string> = new Set()
+  readonly events: Events = new Events()
+  /** Open entries that were, or are to be, published, by when; undefined as long as no message broker asks. */
+  publishing: Heap<Timed> | undefined
+  readonly #ready = new Map<string, Heap<Entry>>()
+  readonly #lines = new Map<string, Map<string, Line>>()
+  readonly #counts = new Map<string, Record<JobState, number>>()
+  readonly #ended = { done: new Set<Entry>(), dead: new Set<Entry>(), cancelled: new Set<Entry>() }
+  readonly #alarms = new Heap<Timed>(byTime)
+  readonly #startable = new Set<string>()
+  #seq = 0
+  #toldEvent = 0
+  #armed: { at: number; cancel: () => void } | undefined
+
+  constructor(options: BackendOptions) {
+    this.options = options
+    this.wake = new Wake(options.clock)
+  }
+
+  get now(): number {
+    return this.options.clock.now()
+  }
+
+  count(queue: string, state: JobState): number {
+    return this.#counts.get(queue)?.[state] ?? 0
+  }
+
+  readyIn(queue: string): Heap<Entry> {
+    let ready = this.#ready.get(queue)
+    if (ready === undefined) {
+      ready = new Heap(byRank)
+      this.#ready.set(queue, ready)
+    }
+    return ready
+  }
+
+  accept(job: Job): void {
+    const scheduled = job.runAt !== undefined && job.runAt > this.now
+    const state = scheduled ? { state: 'scheduled' as const, dueAt: job.runAt } : { state: 'queued' as const }
+    const record: JobRecord = { ...job, ...state, attempt: 0, fence: 0, faults: [], log: [] }
+    const entry: Entry = {
+      record,
+      seq: ++this.#seq,
+      rank: rank(this.now, job.priority),
+      open: false,
+      isInReady: false,
+      alarmAt: Number.POSITIVE_INFINITY,
+      publishAt: undefined,
+      publishedAt: undefined,
+    }
+    this.entries.set(job.id, entry)
+    this.#count(record, 1)
+    this.emit(entry, 'accepted')
+    this.#follow(entry)
+  }
+
+  /** Makes one move, by the one function that decides. False when it is not legal. */
+  apply(entry: Entry, step: Move): boolean {
+    const before = entry.record
+    const after = move(before, step, this.now)
+    if (after === undefined) return false
+    entry.record = after
+    this.#count(before, -1)
+    this.#count(after, 1)
+    if (step.type !== 'renew') this.emit(entry, eventOf(step, before, after))
+    if (isEnded(before.state)) this.#ended[before.state as Ended].delete(entry)
+    if (isEnded(after.state)) this.#ended[after.state as Ended].add(entry)
+    if (before.state !== after.state) entry.open = false
+    this.#follow(entry)
+    return true
+  }
+
+  emit(entry: Entry, type: JobEventType, data?: string): void {
+    const { id, queue, task, attempt } = entry.record
+    this.events.add({
+      type,
+      at: this.now,
+      jobId: id,
+      queue,
+      task,
+      attempt,
+      ...(data === undefined ? {} : { data }),
+    })
+  }
+
+  publish(entry: Entry, at: number): void {
+    entry.publishAt = at
+    this.publishing?.push({ at, entry })
+  }
+
+  forget(entry: Entry): void {
+    this.entries.delete(entry.record.id)
+    this.#count(entry.record, -1)
+    if (isEnded(entry.record.state)) this.#ended[entry.record.state as Ended].delete(entry)
+  }
+
+  startable(queue: string): void {
+    this.#startable.add(queue)
+  }
+
+  /** Makes the moves that time alone makes. */
+  moveByTime(): void {
+    for (
+      let next = this.#alarms.peek();
+      next !== undefined && next.at <= this.now;
+      next = this.#alarms.peek()
+    ) {
+      this.#alarms.pop()
+      const { entry } = next
+      if (entry.alarmAt !== next.at || this.entries.get(entry.record.id) !== entry) continue
+      entry.alarmAt = Number.POSITIVE_INFINITY
+      this.#ring(entry)
+      this.#alarm(entry)
+    }
+  }
+
+  /** Ends a call: forgets what is too old, wakes whom it concerns, and sets the clock for what is due next. */
+  finish(): void {
+    this.#forgetOld()
+    for (const queue of this.#startable) this.wake.notify(jobsIn(queue))
+    this.#startable.clear()
+    if (this.events.last > this.#toldEvent) {
+      this.#toldEvent = this.events.last
+      this.wake.notify(EVENTS)
+    }
+    const at = this.#alarms.peek()?.at
+    if (at === undefined || at >= (this.#armed?.at ?? Number.POSITIVE_INFINITY)) return
+    this.#armed?.cancel()
+    const cancel = this.options.clock.after(at - this.now, () => {
+      this.#armed = undefined
+      this.moveByTime()
+      this.finish()
+    })
+    this.#armed = { at, cancel }
+  }
+
+  #ring(entry: Entry): void {
+    const { state, dueAt, deadline, worker, attempt } = entry.record
+    const fault = (code: string, name: string, message: string): JobFault => ({
+      code,
+      name,
+      message,
+      attempt,
+      at: this.now,
+    })
+    if (deadline !== undefined && deadline <= this.now && (state === 'scheduled' || state === 'queued')) {
+      const message = `not started before its deadline ${new Date(deadline).toISOString()}`
+      this.apply(entry, { type: 'overdue', fault: fault('DEADLINE_PASSED', 'DeadlinePassed', message) })
+    } else if (dueAt !== undefined && dueAt <= this.now) {
+      if (state === 'scheduled') this.apply(entry, { type: 'due' })
+      else
+        this.apply(entry, {
+          type: 'lapse',
+          fault: fault('LEASE_LOST', 'LeaseLost', `worker ${worker ?? '?'} did not renew its lease`),
+        })
+    }
+  }
+
+  #alarm(entry: Entry): void {
+    const { record } = entry
+    const waits = record.state === 'scheduled' || record.state === 'queued'
+    const at = Math.min(
+      record.dueAt ?? Number.POSITIVE_INFINITY,
+      (waits ? record.deadline : undefined) ?? Number.POSITIVE_INFINITY,
+    )
+    if (at >= entry.alarmAt) return
+    entry.alarmAt = at
+    this.#alarms.push({ at, entry })
+  }
+
+  /** Puts a changed entry where it belongs. */
+  #follow(entry: Entry): void {
+    this.#alarm(entry)
+    const { queue, key, state } = entry.record
+    if (key !== undefined) this.#lineUp(entry, queue, key)
+    else if (state === 'queued') this.#open(entry)
+  }
+
+  #lineUp(entry: Entry, queue: string, key: string): void {
+    let lines = this.#lines.get(queue)
+    if (lines === undefined) {
+      lines = new Map()
+      this.#lines.set(queue, lines)
+    }
+    const line = lines.get(key) ?? new Line()
+    lines.set(key, line)
+    const first = line.update(entry)
+    if (first !== undefined) this.#open(first)
+    if (line.isEmpty) lines.delete(key)
+  }
+
+  #open(entry: Entry): void {
+    this.#startable.add(entry.record.queue)
+    if (entry.open) return
+    entry.open = true
+    entry.publishedAt = undefined
+    if (this.publishing !== undefined) this.publish(entry, this.now)
+    if (entry.isInReady) return
+    entry.isInReady = true
+    this.readyIn(entry.record.queue).push(entry)
+  }
+
+  #count({ queue, state }: JobRecord, by: number): void {
+    let counts = this.#counts.get(queue)
+    if (counts === undefined) {
+      counts = { scheduled: 0, queued: 0, running: 0, done: 0, dead: 0, cancelled: 0 }
+      this.#counts.set(queue, counts)
+    }
+    counts[state] += by
+  }
+
+  #forgetOld(): void {
+    const { retention } = this.options
+    this.events.forget(retention, this.now)
+    for (const [entries, maxAgeMs, maxCount] of [
+      [this.#ended.done, retention.endedMs, retention.endedCount],
+      [this.#ended.cancelled, retention.endedMs, retention.endedCount],
+      [this.#ended.dead, retention.deadMs, retention.deadCount],
+    ] as const) {
+      for (const entry of entries) {
+        if (entries.size <= maxCount && (entry.record.endedAt ?? 0) > this.now - maxAgeMs) break
+        this.forget(entry)
+      }
+    }
+  }
+}
+
+const eventTypes: Readonly<Record<Move['type'], JobEventType>> = {
+  due: 'queued',
+  claim: 'started',
+  renew: 'progress',
+  lapse: 'queued',
+  overdue: 'dead',
+  cancel: 'cancelled',
+  revive: 'revived',
+  done: 'done',
+  retry: 'retrying',
+  snooze: 'snoozed',
+  release: 'released',
+  dead: 'dead',
+  cancelled: 'cancelled',
+}
+
+function eventOf(step: Move, before: JobRecord, after: JobRecord): JobEventType {
+  if (after.state === 'dead' || after.state === 'cancelled' || after.state === 'done') return after.state
+  return step.type === 'cancel' && before.state === 'running' ? 'cancelling' : eventTypes[step.type]
+}
