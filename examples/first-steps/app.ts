@@ -19,12 +19,14 @@ const sendReceipt = task('email.receipt', {
 
 const queue = offload({ url: 'sqlite:offload.db', tasks: [sendReceipt] })
 const routes = jobRoutes(queue)
+const orderBody = z.object({ orderId: z.string(), to: z.string() })
 
 const server = createServer(
   nodeHandler(async (request) => {
     const found = await routes(request)
     if (found !== undefined || request.method !== 'POST') return found
-    return accepted(await queue.enqueue(sendReceipt, await request.json(), { priority: 7 }))
+    const order = orderBody.parse(await request.json())
+    return accepted(await queue.enqueue(sendReceipt, order, { priority: 7 }))
   }),
 ).listen(0)
 await once(server, 'listening')
@@ -34,20 +36,22 @@ const worker = queue.work({ concurrency: 50 })
 
 // A customer:
 const shop = `http://localhost:${(server.address() as AddressInfo).port}`
-const answer = await fetch(`${shop}/orders`, {
-  method: 'POST',
-  body: JSON.stringify({ orderId: '1', to: 'ada@example.com' }),
-})
-const job = await answer.json()
-console.log(answer.status, job.state, job.links.self)
+const body = JSON.stringify({ orderId: '1', to: 'ada@example.com' })
+const answer = await fetch(`${shop}/orders`, { method: 'POST', body })
+console.log(answer.status, 'queued')
 
-let status = await (await fetch(shop + job.links.self)).json()
-while (status.state !== 'done') {
+const link = shop + answer.headers.get('location')
+let job = await readJob()
+while (job.state !== 'done') {
   await sleep(50)
-  status = await (await fetch(shop + job.links.self)).json()
+  job = await readJob()
 }
-console.log(status.state, status.result)
+console.log(job.state, job.result)
 
 server.close()
 await worker.stop()
 await queue.close()
+
+async function readJob(): Promise<{ state: string; result?: string }> {
+  return (await fetch(link)).json() as Promise<{ state: string; result?: string }>
+}

@@ -2,13 +2,19 @@ import { createTransport } from 'nodemailer'
 import { z } from 'zod'
 import type { Books } from './books.ts'
 
-export const order = z.object({
+export interface Order {
+  orderId: string
+  to: string
+  sku: string
+  quantity: number
+}
+
+export const order: z.ZodType<Order, Order> = z.object({
   orderId: z.string(),
   to: z.email(),
   sku: z.string(),
   quantity: z.int().positive(),
 })
-export type Order = z.infer<typeof order>
 
 export interface Mail {
   readonly to: string
