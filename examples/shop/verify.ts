@@ -40,8 +40,12 @@ export function promisesOf(
   const owed = accepted.reduce((sum, id) => sum + quantityOf(id), 0)
   const stockRight = STOCK_AT_START - books.left() === owed
   const done = accepted.filter((id) => charges.has(id) && moved.has(id) && mail.received.has(messageIdOf(id)))
-  const announced = existsSync(report) && mail.received.has(messageIdOf('report'))
-  const listed = announced ? new Set(readFileSync(report, 'utf8').split('\n')) : new Set<string>()
+  const announced = mail.received.has(messageIdOf('report'))
+  const listed = existsSync(report)
+    ? readFileSync(report, 'utf8')
+        .split('\n')
+        .filter((id) => moved.has(id))
+    : []
   return [
     { promise: 'every order got its 202', kept: of, of: load.placed },
     { promise: 'paid exactly once', kept: accepted.filter((id) => charges.get(id) === 1).length, of },
@@ -56,7 +60,7 @@ export function promisesOf(
       of,
     },
     { promise: 'nothing lost', kept: done.length, of },
-    { promise: 'report written and announced', kept: announced && listed.size > 0 ? 1 : 0, of: 1 },
+    { promise: 'report written and announced', kept: announced && listed.length > 0 ? 1 : 0, of: 1 },
   ]
 }
 

@@ -26,7 +26,7 @@ export async function startMailProvider(): Promise<MailProvider> {
       async onData(stream, _session, accept) {
         const text = Buffer.concat(await stream.toArray()).toString()
         await sleep(DELAY_MS[mode])
-        if (mode === 'dead') return
+        // Taken, even if the server dies now and the answer is lost: the shop will send it again.
         const id = /^message-id: *(\S+)/im.exec(text)?.[1] ?? 'none'
         received.set(id, (received.get(id) ?? 0) + 1)
         accept()
