@@ -1,26 +1,27 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import * as scenarios from './scenarios.ts'
+import type { Scenario } from './scenarios.ts'
+import { acceptHundred, acceptOne, drain, endToEnd, rawInsert } from './scenarios.ts'
 
 const REPEATS = Number(process.env.OFFLOAD_BENCH_REPEATS ?? 3)
 const JOBS = Number(process.env.OFFLOAD_BENCH_JOBS ?? 20_000)
 
-const rows: { name: keyof typeof scenarios; what: string; jobs: number }[] = [
-  { name: 'rawInsert', what: 'raw limit: fsynced inserts of node:sqlite, 100 a transaction', jobs: JOBS },
-  { name: 'acceptOne', what: 'a: accept, one call after the other', jobs: Math.ceil(JOBS / 10) },
-  { name: 'acceptHundred', what: 'b: accept, 100 calls in flight', jobs: JOBS },
-  { name: 'drain', what: 'd100: run a backlog, 100 handlers at once', jobs: JOBS },
-  { name: 'endToEnd', what: 'f: accept and run in one process', jobs: JOBS },
+const rows: { run: Scenario; what: string; jobs: number }[] = [
+  { run: rawInsert, what: 'raw limit: fsynced inserts of node:sqlite, 100 a transaction', jobs: JOBS },
+  { run: acceptOne, what: 'a: accept, one call after the other', jobs: Math.ceil(JOBS / 10) },
+  { run: acceptHundred, what: 'b: accept, 100 calls in flight', jobs: JOBS },
+  { run: drain, what: 'd100: run a backlog, 100 handlers at once', jobs: JOBS },
+  { run: endToEnd, what: 'f: accept and run in one process', jobs: JOBS },
 ]
 
 const folder = mkdtempSync(join(tmpdir(), 'offload-bench-'))
-const figures = new Map<string, number[]>()
+const figures = new Map<Scenario, number[]>()
 try {
   for (let repeat = 0; repeat <= REPEATS; repeat++) {
-    for (const { name, jobs } of repeat % 2 === 0 ? rows : [...rows].reverse()) {
-      const figure = await scenarios[name](join(folder, `${name}-${repeat}.db`), jobs)
-      if (repeat > 0) figures.set(name, [...(figures.get(name) ?? []), figure])
+    for (const { run, jobs } of repeat % 2 === 0 ? rows : [...rows].reverse()) {
+      const figure = await run(join(folder, `${run.name}-${repeat}.db`), jobs)
+      if (repeat > 0) figures.set(run, [...(figures.get(run) ?? []), figure])
     }
   }
 } finally {
@@ -29,12 +30,12 @@ try {
 
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
-const raw = median(figures.get('rawInsert') ?? [])
+const raw = median(figures.get(rawInsert) ?? [])
 const table = [
   '| what | jobs | min /s | median /s | max /s | of the raw limit |',
   '|---|---|---|---|---|---|',
-  ...rows.map(({ name, what, jobs }) => {
-    const all = figures.get(name) ?? []
+  ...rows.map(({ run, what, jobs }) => {
+    const all = figures.get(run) ?? []
     return `| ${what} | ${jobs} | ${Math.min(...all)} | ${median(all)} | ${Math.max(...all)} | ${(median(all) / raw).toFixed(2)} |`
   }),
 ].join('\n')

@@ -57,28 +57,28 @@ async function runAll(queue: Offload, jobs: number): Promise<void> {
 export const acceptOne: Scenario = async (file, jobs) => {
   await using queue = open(file)
   await queue.ready()
-  return rate(jobs, () => inFlight(1, jobs, () => queue.enqueue(noop, input)))
+  return await rate(jobs, () => inFlight(1, jobs, () => queue.enqueue(noop, input)))
 }
 
 /** Accept, 100 calls in flight. */
 export const acceptHundred: Scenario = async (file, jobs) => {
   await using queue = open(file)
   await queue.ready()
-  return rate(jobs, () => inFlight(100, jobs, () => queue.enqueue(noop, input)))
+  return await rate(jobs, () => inFlight(100, jobs, () => queue.enqueue(noop, input)))
 }
 
 /** Run a backlog, 100 at once. */
 export const drain: Scenario = async (file, jobs) => {
   await using queue = open(file)
   await inFlight(100, jobs, () => queue.enqueue(noop, input))
-  return rate(jobs, () => runAll(queue, jobs))
+  return await rate(jobs, () => runAll(queue, jobs))
 }
 
 /** Accept and run at the same time, in one process. */
 export const endToEnd: Scenario = async (file, jobs) => {
   await using queue = open(file)
   await queue.ready()
-  return rate(jobs, async () => {
+  return await rate(jobs, async () => {
     const running = runAll(queue, jobs)
     await inFlight(100, jobs, () => queue.enqueue(noop, input))
     await running
