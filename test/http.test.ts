@@ -154,7 +154,7 @@ for (const shop of ['node', 'fastify'] as const) {
     test('an unknown job is a 404 problem, also to cancel', async () => {
       const read = await fetch(`${shops[shop]}/jobs/none`)
       expect(read.status).toBe(404)
-      expect(read.headers.get('content-type')).toBe('application/problem+json')
+      expect(read.headers.get('content-type')).toMatch(/^application\/problem\+json/)
       expect(await read.json()).toMatchObject({ code: 'JOB_NOT_FOUND', status: 404, instance: '/jobs/none' })
       expect((await fetch(`${shops[shop]}/jobs/none/cancel`, { method: 'POST' })).status).toBe(404)
       expect((await fetch(`${shops[shop]}/jobs/%00%ff`)).status).toBe(shop === 'node' ? 404 : 400)
