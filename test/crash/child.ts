@@ -1,0 +1,168 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Backend, BackendOptions } from '../../src/backend.ts'
+import { openSqlite } from '../../src/backends/sqlite/index.ts'
+import type { Logger } from '../../src/index.ts'
+import { offload, task } from '../../src/index.ts'
+import { Outside } from './outside.ts'
+
+type Method = 'enqueue' | 'claim' | 'settle' | 'renew'
+
+/** Where a child kills itself: around the n-th call of the broker, or in the n-th run before or after its effect. */
+export interface Kill {
+  readonly at: Method | 'run'
+  readonly when: 'before' | 'after'
+  readonly nth: number
+}
+
+export interface ChildOptions {
+  readonly role: 'produce' | 'work'
+  readonly file: string
+  readonly outside: string
+  readonly kill?: Kill
+  readonly leaseMs?: number
+  readonly concurrency?: number
+  /** Of one run. */
+  readonly runMs?: number
+  /** A producer: which ids, how many, over how many keys, and the pause between fives. */
+  readonly name?: string
+  readonly jobs?: number
+  readonly keys?: number
+  /** The first so many of them kill their worker every time. */
+  readonly poisons?: number
+  readonly pauseMs?: number
+}
+
+const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions
+const outside = new Outside(options.outside)
+const calls = new Map<string, number>()
+
+function die(): never {
+  outside.write('K', options.kill?.at ?? 'poison')
+  process.kill(process.pid, 'SIGKILL')
+  for (;;);
+}
+
+function dieAt(at: Kill['at'], when: Kill['when'], count: number): void {
+  const { kill } = options
+  if (kill?.at === at && kill.when === when && kill.nth === count) die()
+}
+
+function counted(at: Kill['at']): number {
+  const count = (calls.get(at) ?? 0) + 1
+  calls.set(at, count)
+  return count
+}
+
+/** The store, with a kill around its calls and what it acknowledged written down outside. */
+async function open(backendOptions: BackendOptions): Promise<Backend> {
+  const backend = await openSqlite(options.file, backendOptions)
+  const { broker } = backend
+  const around = async <T>(
+    method: Method,
+    call: () => Promise<T>,
+    note?: (answer: T) => void,
+  ): Promise<T> => {
+    const count = counted(method)
+    dieAt(method, 'before', count)
+    const answer = await call()
+    note?.(answer)
+    dieAt(method, 'after', count)
+    return answer
+  }
+  return {
+    ...backend,
+    broker: {
+      ...broker,
+      enqueue: (jobs, room) => around('enqueue', () => broker.enqueue(jobs, room)),
+      claim: (queue, want) =>
+        around(
+          'claim',
+          () => broker.claim(queue, want),
+          (claims) => {
+            for (const { job, attempt } of claims) outside.write('C', job.id, attempt)
+          },
+        ),
+      settle: (settlements) =>
+        around(
+          'settle',
+          () => broker.settle(settlements),
+          (held) => {
+            settlements.forEach(({ type, claim }, index) => {
+              if (type === 'done' && held[index] === true) outside.write('D', claim.job.id)
+            })
+          },
+        ),
+      renew: (beats, leaseMs) => around('renew', () => broker.renew(beats, leaseMs)),
+    },
+  }
+}
+
+const anything: StandardSchemaV1<null, null> = {
+  '~standard': { version: 1, vendor: 'test', validate: () => ({ value: null }) },
+}
+
+const job = task('crash.job', {
+  input: anything,
+  retry: { attempts: 20, base: '10ms', max: '20ms' },
+  async run(_, { id, attempt }) {
+    outside.write('S', id, attempt)
+    const count = counted('run')
+    dieAt('run', 'before', count)
+    await wait(options.runMs ?? 5)
+    outside.write('E', id, attempt)
+    dieAt('run', 'after', count)
+  },
+})
+
+const poison = task('crash.poison', {
+  input: anything,
+  retry: { attempts: 3, base: '10ms', max: '20ms' },
+  run(_, { id, attempt }) {
+    outside.write('S', id, attempt)
+    die()
+  },
+})
+
+const noted = (_: object, message?: string): void => outside.write('X', (message ?? '?').slice(0, 120))
+const logger: Logger = { debug() {}, info() {}, warn() {}, error: noted }
+
+async function produce(): Promise<void> {
+  const queue = offload({ url: { open }, tasks: [job, poison], logger })
+  const known = new Set(outside.ids('P'))
+  const { name = 'p', jobs = 50, keys = 0, poisons = 0, pauseMs = 2 } = options
+  for (let at = 0; at < jobs; at += 5) {
+    const ids = Array.from({ length: Math.min(5, jobs - at) }, (_, n) => at + n)
+    const fresh = ids.filter((n) => !known.has(`${name}-${n}`))
+    const answers = await Promise.allSettled(
+      fresh.map(async (n) => {
+        const id = `${name}-${n}`
+        await queue.enqueue(
+          n < poisons ? poison : job,
+          null,
+          keys === 0 ? { id } : { id, key: `k${n % keys}` },
+        )
+        outside.write('P', id)
+      }),
+    )
+    for (const one of answers) if (one.status === 'rejected') outside.write('X', String(one.reason))
+    await wait(pauseMs)
+  }
+  await queue.close()
+  process.disconnect?.()
+}
+
+async function work(): Promise<void> {
+  const queue = offload({ url: { open }, tasks: [job, poison], logger })
+  const worker = queue.work({ concurrency: options.concurrency ?? 4, lease: options.leaseMs ?? 1000 })
+  process.on('message', (message) => {
+    if (message !== 'stop') return
+    void worker
+      .stop()
+      .then(() => queue.close())
+      .then(() => process.exit(0))
+  })
+  process.once('disconnect', () => void process.exit(0))
+}
+
+await (options.role === 'produce' ? produce() : work())

@@ -1,0 +1,143 @@
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { defaultRetention } from '../../src/backend.ts'
+import { openSqlite } from '../../src/backends/sqlite/index.ts'
+import { systemClock } from '../../src/clock.ts'
+import { offload } from '../../src/index.ts'
+import type { JobRecord } from '../../src/job/job.ts'
+import type { JobEvent } from '../../src/ledger.ts'
+import { silentLogger } from '../../src/log.ts'
+import type { ChildOptions } from './child.ts'
+import type { Line } from './outside.ts'
+import { Outside, percentile, recoveries, repeated } from './outside.ts'
+
+const CHILD = join(import.meta.dirname, 'child.ts')
+
+/** A store, a ledger outside of it, and the processes that work on it. */
+export class Scene implements AsyncDisposable {
+  readonly folder: string = mkdtempSync(join(tmpdir(), 'offload-crash-'))
+  readonly file: string = join(this.folder, 'queue.db')
+  readonly outside: Outside = new Outside(join(this.folder, 'outside.log'))
+  readonly #children: ChildProcess[] = []
+  #closed = false
+
+  /** Starts a child; `ended` resolves with its exit code or the signal that killed it. */
+  start(options: Omit<ChildOptions, 'file' | 'outside'>): {
+    child: ChildProcess
+    ended: Promise<number | string>
+  } {
+    const all: ChildOptions = { ...options, file: this.file, outside: this.outside.path }
+    const child = spawn(process.execPath, [CHILD, JSON.stringify(all)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+    this.#children.push(child)
+    const ended = new Promise<number | string>((resolve) =>
+      child.once('exit', (code, signal) => resolve(signal ?? code ?? -1)),
+    )
+    return { child, ended }
+  }
+
+  /** Waits until nothing is ready, running or scheduled; false when that takes too long. */
+  async drained(timeoutMs = 20_000): Promise<boolean> {
+    await using queue = offload({ url: `sqlite:${this.file}`, tasks: [], logger: silentLogger })
+    for (const until = Date.now() + timeoutMs; Date.now() < until; await wait(20)) {
+      const { ready, running, scheduled } = await queue.depth()
+      if (ready === 0 && running === 0 && scheduled === 0) return true
+    }
+    return false
+  }
+
+  /** Every job and every event that the store remembers. */
+  async remembered(): Promise<{ jobs: Map<string, JobRecord>; events: JobEvent[] }> {
+    const options = { clock: systemClock, logger: silentLogger, retention: defaultRetention, timeoutMs: 5000 }
+    const { ledger, close } = await openSqlite(this.file, options)
+    if (ledger === undefined) throw new Error('SQLite has no ledger')
+    const jobs = new Map<string, JobRecord>()
+    for (let cursor: string | undefined, more = true; more; ) {
+      const page = await ledger.find({ limit: 1000, ...(cursor === undefined ? {} : { cursor }) })
+      for (const job of page.jobs) jobs.set(job.id, job)
+      cursor = page.next
+      more = cursor !== undefined
+    }
+    const stop = new AbortController()
+    const events: JobEvent[] = []
+    const idle = setTimeout(() => stop.abort(), 5000)
+    for await (const batch of ledger.watch(0, stop.signal)) {
+      events.push(...batch)
+      if (events.filter(({ type }) => type === 'done' || type === 'dead').length >= jobs.size) break
+    }
+    clearTimeout(idle)
+    await close()
+    return { jobs, events }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Ends every child and removes every file. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const alive = this.#children.filter(
+      ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
+    )
+    const gone = alive.map((child) => new Promise((resolve) => child.once('exit', resolve)))
+    for (const child of alive) child.kill('SIGKILL')
+    await Promise.all(gone)
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+export interface Count {
+  readonly kills: number
+  readonly jobs: number
+  /** Acknowledged, and not at its end. */
+  readonly lost: string[]
+  /** By the store's events, or by what the workers were told. */
+  readonly finishedTwice: string[]
+  readonly stuck: boolean
+  readonly ranAgain: number
+  readonly recoveryMs: number[]
+  readonly errors: string[]
+  readonly lines: Line[]
+  readonly jobsById: Map<string, JobRecord>
+}
+
+/** Waits for the end of all work, and counts every promise. */
+export async function count(scene: Scene): Promise<Count> {
+  const stuck = !(await scene.drained())
+  const { jobs, events } = await scene.remembered()
+  const lines = scene.outside.read()
+  const of = (kind: Line['kind']): string[] => lines.filter((line) => line.kind === kind).map(({ id }) => id)
+  const accepted = [...new Set(of('P'))]
+  const finished = events.filter(({ type }) => type === 'done').map(({ jobId }) => jobId)
+  return {
+    kills: of('K').length,
+    jobs: accepted.length,
+    lost: accepted.filter((id) => !['done', 'dead'].includes(jobs.get(id)?.state ?? 'unknown')),
+    finishedTwice: [...new Set([...repeated(finished), ...repeated(of('D'))])],
+    stuck,
+    ranAgain: repeated(of('S')).length,
+    recoveryMs: recoveries(lines),
+    errors: of('X'),
+    lines,
+    jobsById: jobs,
+  }
+}
+
+export function summary(name: string, result: Count, leaseMs: number): string {
+  const { kills, jobs, lost, finishedTwice, stuck, ranAgain, recoveryMs, errors } = result
+  const recovery =
+    recoveryMs.length === 0
+      ? 'none to recover'
+      : `recovery p50 ${percentile(recoveryMs, 0.5)} max ${recoveryMs.at(-1)} ms of a lease of ${leaseMs} ms (${recoveryMs.length} jobs)`
+  return `crash ${name}: kills ${kills}, jobs ${jobs}, lost ${lost.length}, finished twice ${finishedTwice.length}, stuck ${stuck ? 'yes' : 0}, run more than once ${ranAgain}, ${recovery}, errors logged ${errors.length}`
+}
