@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import { offload } from 'offload'
 import { openBooks } from './books.ts'
 import { Load } from './load.ts'
-import { startWorker, stopProcess } from './processes.ts'
+import { startWorker } from './processes.ts'
 import { showProgress } from './progress.ts'
 import { startMailProvider } from './providers/mail.ts'
 import { startPaymentProvider } from './providers/payment.ts'
@@ -25,43 +25,44 @@ import { isKept, outcomeOf, promisesOf, repeatedMails } from './verify.ts'
 const DRAIN_MS = 18_000
 
 const folder = mkdtempSync(join(tmpdir(), 'offload-shop-'))
-const ended = new AbortController()
-await using cleanup = new AsyncDisposableStack()
+const cleanup = new AsyncDisposableStack()
 cleanup.defer(() => rmSync(folder, { recursive: true, force: true }))
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, async () => {
-    ended.abort()
-    await cleanup.disposeAsync()
-    process.exit(130)
-  })
-}
+const interrupted = new Promise<'interrupted'>((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'))
+})
 
 const payment = cleanup.use(await startPaymentProvider())
 const mail = cleanup.use(await startMailProvider())
 const settings: Settings = { folder, paymentUrl: payment.url, mailPort: mail.port }
 
-console.log('The same shop twice, under the same load, with the same failures.\n')
-const before = await runBlocking()
-const { outcome: after, promises } = await runOffload()
-
-console.log(`\n${comparison(before, after)}\n`)
-console.log('What Offload promised, counted at the customers, the providers and the stock:')
-for (const promise of promises) {
-  console.log(
-    `  ${isKept(promise) ? 'kept  ' : 'BROKEN'}  ${promise.promise.padEnd(30)}${promise.kept} of ${promise.of}`,
-  )
+try {
+  const end = await Promise.race([tellTheStory(), interrupted])
+  if (end === 'interrupted') process.exitCode = 130
+} finally {
+  await cleanup.disposeAsync()
 }
-console.log(
-  `  (${repeatedMails(mail)} mails were handed over twice; the provider dropped the second by its Message-ID)`,
-)
+process.exit()
 
-const broken = promises.filter((promise) => !isKept(promise))
-if (broken.length > 0) {
+async function tellTheStory(): Promise<void> {
+  console.log('The same shop twice, under the same load, with the same failures.\n')
+  const before = await runBlocking()
+  const { outcome: after, promises } = await runOffload()
+
+  console.log(`\n${comparison(before, after)}\n`)
+  console.log('What Offload promised, counted at the customers, the providers and the stock:')
+  for (const promise of promises) {
+    const verdict = isKept(promise) ? 'kept  ' : 'BROKEN'
+    console.log(`  ${verdict}  ${promise.promise.padEnd(30)}${promise.kept} of ${promise.of}`)
+  }
+  console.log(
+    `  (${repeatedMails(mail)} mails were handed over twice; the provider dropped the second by its Message-ID)`,
+  )
+
+  const broken = promises.filter((promise) => !isKept(promise))
+  if (broken.length === 0) return console.log('\nEvery promise was kept.')
   console.log(`\nBroken: ${broken.map(({ promise }) => promise).join(', ')}.`)
   printWorkerLogs()
   process.exitCode = 1
-} else {
-  console.log('\nEvery promise was kept.')
 }
 
 /** First way: everything inside the request. */
@@ -90,8 +91,9 @@ async function runOffload(): Promise<{ outcome: Outcome; promises: Promised[] }>
   const queue = offload({ url: queueUrl(settings), tasks: tasks.all })
   cleanup.defer(() => queue.close())
   await queue.ready()
-  const workers = await Promise.all(['worker-1', 'worker-2'].map((name) => startWorker(settings, name)))
-  for (const worker of workers) cleanup.defer(() => stopProcess(worker))
+  const workers = await Promise.all(
+    ['worker-1', 'worker-2'].map((name) => startWorker(settings, name, cleanup)),
+  )
   const app = offloadShop(queue, tasks)
   cleanup.defer(() => app.close())
 
@@ -118,8 +120,7 @@ async function runOffload(): Promise<{ outcome: Outcome; promises: Promised[] }>
   const endProgress = showProgress(() => `  ${'the rest of the work'.padEnd(30)}  ${count()}`)
   const promised = (): Promised[] => promisesOf(load, payment, mail, books, reportPath(settings))
   const deadline = Date.now() + DRAIN_MS
-  while (!promised().every(isKept) && Date.now() < deadline)
-    await sleep(200, undefined, { signal: ended.signal })
+  while (!promised().every(isKept) && Date.now() < deadline) await sleep(200)
   endProgress()
   return { outcome: outcomeOf(load, payment), promises: promised() }
 }
@@ -127,7 +128,7 @@ async function runOffload(): Promise<{ outcome: Outcome; promises: Promised[] }>
 async function runStage(stage: Stage, load: Load, figures: () => string): Promise<void> {
   await setStage(stage, mail, payment)
   const endProgress = showProgress(() => `  ${stage.name.padEnd(30)}  ${figures()}`)
-  await load.run(stage.perSecond, stage.seconds, ended.signal).finally(endProgress)
+  await load.run(stage.perSecond, stage.seconds).finally(endProgress)
 }
 
 async function listen(app: FastifyInstance): Promise<string> {

@@ -32,17 +32,17 @@ export class Load {
     return this.answers.filter(isGood).map(({ orderId }) => orderId)
   }
 
-  async run(perSecond: number, seconds: number, signal: AbortSignal): Promise<void> {
+  async run(perSecond: number, seconds: number): Promise<void> {
     const start = performance.now()
     const total = perSecond * seconds
     for (let sent = 0; sent < total; sent++) {
       const due = start + (sent * 1000) / perSecond - performance.now()
-      if (due > 0) await sleep(due, undefined, { signal })
+      if (due > 0) await sleep(due)
       const placing = this.#place().finally(() => this.#running.delete(placing))
       this.#running.add(placing)
     }
     const rest = start + seconds * 1000 - performance.now()
-    if (rest > 0) await sleep(rest, undefined, { signal })
+    if (rest > 0) await sleep(rest)
   }
 
   async answered(): Promise<void> {

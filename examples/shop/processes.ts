@@ -5,13 +5,18 @@ import { openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Settings } from './settings.ts'
 
-/** Starts a worker process and waits until it works. Its log goes to a file in the demo's folder. */
-export async function startWorker(settings: Settings, name: string): Promise<ChildProcess> {
+/** Starts a worker process and waits until it works; `cleanup` ends it. Its log goes to a file in the demo's folder. */
+export async function startWorker(
+  settings: Settings,
+  name: string,
+  cleanup: AsyncDisposableStack,
+): Promise<ChildProcess> {
   const log = openSync(join(settings.folder, `${name}.log`), 'a')
   const script = join(import.meta.dirname, 'worker.ts')
   const child = spawn(process.execPath, [...process.execArgv, script, JSON.stringify(settings)], {
     stdio: ['ignore', log, log, 'ipc'],
   })
+  cleanup.defer(() => stopProcess(child))
   await Promise.race([
     once(child, 'message'),
     once(child, 'exit').then(([code]) =>
@@ -22,7 +27,7 @@ export async function startWorker(settings: Settings, name: string): Promise<Chi
 }
 
 /** Asks a process to end; after five seconds it is killed. */
-export async function stopProcess(child: ChildProcess): Promise<void> {
+async function stopProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const timer = setTimeout(() => child.kill('SIGKILL'), 5000)
   child.kill('SIGTERM')

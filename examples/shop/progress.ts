@@ -1,7 +1,12 @@
 /** One line a second: rewritten in place on a terminal, plain lines elsewhere. Returns how to end it. */
 export function showProgress(line: () => string): () => void {
   const tty = process.stdout.isTTY === true
-  const show = (): void => void process.stdout.write(tty ? `\r\u001b[K${line()}` : `${line()}\n`)
+  let shown = ''
+  const show = (): void => {
+    const next = line()
+    if (next !== shown) process.stdout.write(tty ? `\r\u001b[K${next}` : `${next}\n`)
+    shown = next
+  }
   const timer = setInterval(show, 1000)
   return () => {
     clearInterval(timer)

@@ -29,3 +29,4 @@ async function stop(): Promise<void> {
 }
 process.once('SIGTERM', stop)
 process.once('disconnect', stop) // the demo is gone
+if (!process.connected) await stop()

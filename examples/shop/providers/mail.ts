@@ -1,5 +1,6 @@
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { simpleParser } from 'mailparser'
 import { SMTPServer } from 'smtp-server'
 
 export interface MailProvider extends AsyncDisposable {
@@ -24,10 +25,9 @@ export async function startMailProvider(): Promise<MailProvider> {
       disabledCommands: ['AUTH', 'STARTTLS'],
       disableReverseLookup: true,
       async onData(stream, _session, accept) {
-        const text = Buffer.concat(await stream.toArray()).toString()
+        const { messageId: id = 'none' } = await simpleParser(stream)
         await sleep(DELAY_MS[mode])
         // Taken, even if the server dies now and the answer is lost: the shop will send it again.
-        const id = /^message-id: *(\S+)/im.exec(text)?.[1] ?? 'none'
         received.set(id, (received.get(id) ?? 0) + 1)
         accept()
       },
