@@ -31,6 +31,11 @@ export class Batcher<Item, Answer> {
     return this.#waiting.length
   }
 
+  /** Resolves when everything that was added is answered. */
+  async idle(): Promise<void> {
+    while (this.#waiting.length > 0 || this.#out > 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+
   add(item: Item): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject })

@@ -246,7 +246,7 @@ export class Offload implements AsyncDisposable {
     return worker
   }
 
-  /** Stops the workers and closes the backend. */
+  /** Stops the workers, waits for the calls under way and closes the backend. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -258,6 +258,7 @@ export class Offload implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.stop()))
+    await this.#producer.idle()
     this.#reader.close()
     const backend = await this.#backend?.catch(() => undefined)
     await backend?.close()

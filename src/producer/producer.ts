@@ -53,6 +53,11 @@ export class Producer {
     return accepted
   }
 
+  /** Resolves when every call made so far is answered. */
+  idle(): Promise<void> {
+    return this.#batches.idle()
+  }
+
   async #send(jobs: readonly Job[]): Promise<readonly Accepted[]> {
     const { open, room, timeoutMs } = this.#options
     let timer: NodeJS.Timeout | undefined

@@ -276,7 +276,7 @@ export class Worker {
     for (let tries = 0; ; tries++) {
       try {
         const held = await this.#settles.add({ claim, ...ending })
-        if (held) return this.#tell(ending, about)
+        if (held) return this.#tell(ending, about, claim.job.maxAttempts)
         logger.warn(
           about,
           'the lease was lost before the job ended here; its end was refused and the job is run elsewhere',
@@ -298,24 +298,16 @@ export class Worker {
     }
   }
 
-  #tell(ending: Ending, about: WorkEvent): void {
-    if (ending.type === 'done') this.#events.emit('done', about)
-    else if (ending.type === 'retry')
-      this.#events.emit(about.attempt >= this.#limitOf(about) ? 'dead' : 'failed', {
-        ...about,
-        error: ending.fault,
-      })
-    else if (ending.type === 'dead') {
-      this.#parts.logger.warn(
-        { ...about, code: ending.fault.code },
-        `job is dead: ${ending.fault.message.slice(0, 200)}`,
-      )
+  #tell(ending: Ending, about: WorkEvent, maxAttempts: number): void {
+    if (ending.type === 'done') {
+      this.#events.emit('done', about)
+    } else if (ending.type === 'retry' && about.attempt < maxAttempts) {
+      this.#events.emit('failed', { ...about, error: ending.fault })
+    } else if (ending.type === 'retry' || ending.type === 'dead') {
+      const { code, message } = ending.fault
+      this.#parts.logger.warn({ ...about, code }, `job is dead: ${message.slice(0, 200)}`)
       this.#events.emit('dead', { ...about, error: ending.fault })
     }
-  }
-
-  #limitOf({ task }: WorkEvent): number {
-    return this.#parts.tasks.get(task)?.retry.attempts ?? 1
   }
 
   /** Renews every lease in one call, well before it ends, and carries progress and log lines sooner. */
