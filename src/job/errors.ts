@@ -79,10 +79,14 @@ export class OffloadError extends Error {
 export class QueueFullError extends OffloadError {
   override readonly name = 'QueueFullError'
   constructor(queue: string, limit: number) {
-    super('QUEUE_FULL', `queue "${queue}" holds its limit of ${limit} waiting jobs; try again later, add workers, or raise limits.waiting`, {
-      queue,
-      retryAfterMs: 1000,
-    })
+    super(
+      'QUEUE_FULL',
+      `queue "${queue}" holds its limit of ${limit} waiting jobs; try again later, add workers, or raise limits.waiting`,
+      {
+        queue,
+        retryAfterMs: 1000,
+      },
+    )
   }
 }
 
@@ -113,7 +117,8 @@ export class AbortedError extends OffloadError {
 
 /** A refused value as a message names it: short and on one line. Runs no code of the value. */
 export function shown(value: unknown): string {
-  if (typeof value === 'function' || (typeof value === 'object' && value !== null)) return `a value of type ${typeof value}`
+  if (typeof value === 'function' || (typeof value === 'object' && value !== null))
+    return `a value of type ${typeof value}`
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return text.length > 60 ? `${text.slice(0, 60).toWellFormed()}…` : text
 }

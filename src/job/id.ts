@@ -43,7 +43,10 @@ const USABLE_ID = /^[A-Za-z0-9][A-Za-z0-9._:~@-]{0,199}$/
 /** Checks an id that a user chose: 1 to 200 letters, digits and `. _ : ~ @ -`, so that it fits a URL as it is. */
 export function checkId(id: string): string {
   if (typeof id === 'string' && USABLE_ID.test(id)) return id
-  throw new OffloadError('ID_INVALID', `id ${shown(id)} cannot be used: take 1 to 200 letters, digits and . _ : ~ @ -, beginning with a letter or digit`)
+  throw new OffloadError(
+    'ID_INVALID',
+    `id ${shown(id)} cannot be used: take 1 to 200 letters, digits and . _ : ~ @ -, beginning with a letter or digit`,
+  )
 }
 
 const USABLE_NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,119}$/
@@ -51,11 +54,24 @@ const USABLE_NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,119}$/
 /** Checks the name of a task or queue: 1 to 120 letters, digits and `. _ : -`. */
 export function checkName(what: 'task' | 'queue', name: string): string {
   if (typeof name === 'string' && USABLE_NAME.test(name)) return name
-  throw new OffloadError('OPTION_INVALID', `${what} name ${shown(name)} cannot be used: take 1 to 120 letters, digits and . _ : -, beginning with a letter or digit`)
+  throw new OffloadError(
+    'OPTION_INVALID',
+    `${what} name ${shown(name)} cannot be used: take 1 to 120 letters, digits and . _ : -, beginning with a letter or digit`,
+  )
 }
 
 /** Checks a key: 1 to 200 characters, none of them a control character. */
 export function checkKey(key: string): string {
-  if (typeof key === 'string' && key.length > 0 && key.length <= 200 && !/\p{Cc}/u.test(key) && key.isWellFormed()) return key
-  throw new OffloadError('OPTION_INVALID', `key ${shown(key)} cannot be used: take 1 to 200 characters without control characters`)
+  if (
+    typeof key === 'string' &&
+    key.length > 0 &&
+    key.length <= 200 &&
+    !/\p{Cc}/u.test(key) &&
+    key.isWellFormed()
+  )
+    return key
+  throw new OffloadError(
+    'OPTION_INVALID',
+    `key ${shown(key)} cannot be used: take 1 to 200 characters without control characters`,
+  )
 }

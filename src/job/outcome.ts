@@ -1,4 +1,5 @@
-import { type Duration, toMs } from '../duration.ts'
+import type { Duration } from '../duration.ts'
+import { toMs } from '../duration.ts'
 import { OffloadError } from './errors.ts'
 
 const brand: unique symbol = Symbol.for('offload.outcome')
@@ -43,7 +44,9 @@ export function discard(reason: string): Discard {
 /** Which outcome a handler returned, or undefined when it returned a result. */
 export function outcomeType(value: unknown): 'retry' | 'snooze' | 'discard' | undefined {
   try {
-    return typeof value === 'object' && value !== null && brand in value ? (value as Outcome)[brand] : undefined
+    return typeof value === 'object' && value !== null && brand in value
+      ? (value as Outcome)[brand]
+      : undefined
   } catch {
     return undefined // a proxy whose traps throw: no outcome, and no result that can be stored either
   }

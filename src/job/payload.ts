@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { type ErrorCode, InputError, OffloadError } from './errors.ts'
+import type { ErrorCode } from './errors.ts'
+import { InputError, OffloadError } from './errors.ts'
 import { faultOf } from './fault.ts'
 
 /** Payloads may be this many UTF-8 bytes long unless told otherwise. */
@@ -19,12 +20,19 @@ export function encode(value: unknown, maxBytes: number, code: ErrorCode = 'PAYL
     text = JSON.stringify(value)
   } catch (error) {
     if (error instanceof OffloadError) throw error
-    throw new OffloadError(code, `a getter of the value threw while it was read: ${faultOf(error, 0, 0).message}`, { cause: error })
+    throw new OffloadError(
+      code,
+      `a getter of the value threw while it was read: ${faultOf(error, 0, 0).message}`,
+      { cause: error },
+    )
   }
   if (text.length * 3 > maxBytes) {
     const bytes = Buffer.byteLength(text)
     if (bytes > maxBytes) {
-      throw new OffloadError(code === 'PAYLOAD_INVALID' ? 'PAYLOAD_TOO_LARGE' : code, `the value is ${bytes} bytes of JSON, more than the limit of ${maxBytes}; store it elsewhere and pass a reference, or raise limits.payloadBytes`)
+      throw new OffloadError(
+        code === 'PAYLOAD_INVALID' ? 'PAYLOAD_TOO_LARGE' : code,
+        `the value is ${bytes} bytes of JSON, more than the limit of ${maxBytes}; store it elsewhere and pass a reference, or raise limits.payloadBytes`,
+      )
     }
   }
   return text
@@ -43,15 +51,37 @@ function check(value: unknown, path: string, depth: number, code: ErrorCode): vo
     case 'object':
       break
     default:
-      throw refused(code, path, typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`, 'leave it out or use null')
+      throw refused(
+        code,
+        path,
+        typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`,
+        'leave it out or use null',
+      )
   }
   if (value === null) return
-  if (depth >= MAX_DEPTH) throw refused(code, path, `more than ${MAX_DEPTH} levels of nesting`, 'flatten it (a cycle looks the same)')
+  if (depth >= MAX_DEPTH)
+    throw refused(
+      code,
+      path,
+      `more than ${MAX_DEPTH} levels of nesting`,
+      'flatten it (a cycle looks the same)',
+    )
   const prototype = Object.getPrototypeOf(value)
-  if (!Array.isArray(value) && prototype !== null && prototype !== Object.prototype && Object.getPrototypeOf(prototype) !== null) {
-    throw refused(code, path, `a ${className(value)}`, value instanceof Date ? 'use toISOString()' : 'use a plain object, array or string')
+  if (
+    !Array.isArray(value) &&
+    prototype !== null &&
+    prototype !== Object.prototype &&
+    Object.getPrototypeOf(prototype) !== null
+  ) {
+    throw refused(
+      code,
+      path,
+      `a ${className(value)}`,
+      value instanceof Date ? 'use toISOString()' : 'use a plain object, array or string',
+    )
   }
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') throw refused(code, path, 'an object with toJSON()', 'pass what it returns')
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function')
+    throw refused(code, path, 'an object with toJSON()', 'pass what it returns')
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) check(value[i], `${path}[${i}]`, depth + 1, code)
     return
@@ -90,7 +120,9 @@ export function decode(text: string): unknown {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new OffloadError('PAYLOAD_UNDECODABLE', `the payload is no JSON: ${(error as Error).message}`, { cause: error })
+    throw new OffloadError('PAYLOAD_UNDECODABLE', `the payload is no JSON: ${(error as Error).message}`, {
+      cause: error,
+    })
   }
   if (MAY_POLLUTE.test(text) && pollutes(value)) {
     throw new OffloadError('PAYLOAD_UNDECODABLE', 'the payload has a "__proto__" key, which is refused')
@@ -105,25 +137,41 @@ function pollutes(root: unknown): boolean {
   for (let value = open.pop(); value !== undefined; value = open.pop()) {
     if (typeof value !== 'object' || value === null) continue
     if (Object.hasOwn(value, '__proto__')) return true
-    for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) open.push(member)
+    for (const member of Object.values(value))
+      if (typeof member === 'object' && member !== null) open.push(member)
   }
   return false
 }
 
 /** The value that a schema makes of an input, every failing path listed otherwise. @throws InputError with the code given */
-export async function validate(schema: StandardSchemaV1, input: unknown, task: string, code: 'INPUT_INVALID' | 'RESULT_INVALID'): Promise<unknown> {
+export async function validate(
+  schema: StandardSchemaV1,
+  input: unknown,
+  task: string,
+  code: 'INPUT_INVALID' | 'RESULT_INVALID',
+): Promise<unknown> {
   const answer = schema['~standard'].validate(input)
   const result = answer instanceof Promise ? await answer : answer
   return unwrap(result, task, code)
 }
 
 /** As {@link validate}, without a promise when the schema needs none. */
-export function validateNow(schema: StandardSchemaV1, input: unknown, task: string): unknown | Promise<unknown> {
+export function validateNow(
+  schema: StandardSchemaV1,
+  input: unknown,
+  task: string,
+): unknown | Promise<unknown> {
   const answer = schema['~standard'].validate(input)
-  return answer instanceof Promise ? answer.then((result) => unwrap(result, task, 'INPUT_INVALID')) : unwrap(answer, task, 'INPUT_INVALID')
+  return answer instanceof Promise
+    ? answer.then((result) => unwrap(result, task, 'INPUT_INVALID'))
+    : unwrap(answer, task, 'INPUT_INVALID')
 }
 
-function unwrap(result: StandardSchemaV1.Result<unknown>, task: string, code: 'INPUT_INVALID' | 'RESULT_INVALID'): unknown {
+function unwrap(
+  result: StandardSchemaV1.Result<unknown>,
+  task: string,
+  code: 'INPUT_INVALID' | 'RESULT_INVALID',
+): unknown {
   if (result.issues === undefined) return result.value
   const issues = result.issues.map((issue) => ({ path: pathOf(issue.path), message: issue.message }))
   const listed = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')

@@ -14,5 +14,8 @@ export function rank(acceptedAt: number, priority: number): number {
 /** @throws OPTION_INVALID unless `value` is a whole number from 0 to 9. */
 export function checkPriority(value: number): number {
   if (Number.isInteger(value) && value >= 0 && value <= 9) return value
-  throw new OffloadError('OPTION_INVALID', `priority must be a whole number from 0 to 9 (9 is most urgent), not ${shown(value)}`)
+  throw new OffloadError(
+    'OPTION_INVALID',
+    `priority must be a whole number from 0 to 9 (9 is most urgent), not ${shown(value)}`,
+  )
 }

@@ -1,8 +1,13 @@
-import { isEnded, type JobFault, type JobRecord, type JobState, MAX_FAULTS } from './job.ts'
+import type { JobFault, JobRecord, JobState } from './job.ts'
+import { isEnded, MAX_FAULTS } from './job.ts'
 
 /** How a worker ends a claim. */
 export type Settlement = {
-  readonly claim: { readonly job: { readonly id: string }; readonly fence: number; readonly receipt?: unknown }
+  readonly claim: {
+    readonly job: { readonly id: string }
+    readonly fence: number
+    readonly receipt?: unknown
+  }
 } & Ending
 
 export type Ending =

@@ -5,6 +5,7 @@ import { rank } from '../../job/priority.ts'
 import type { Move } from '../../job/state.ts'
 import { move } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
+import { eventOf } from '../events.ts'
 import { EVENTS, jobsIn, Wake } from '../wake.ts'
 import type { Entry } from './entry.ts'
 import { byRank, Line } from './entry.ts'
@@ -250,25 +251,4 @@ export class MemoryStore {
       }
     }
   }
-}
-
-const eventTypes: Readonly<Record<Move['type'], JobEventType>> = {
-  due: 'queued',
-  claim: 'started',
-  renew: 'progress',
-  lapse: 'queued',
-  overdue: 'dead',
-  cancel: 'cancelled',
-  revive: 'revived',
-  done: 'done',
-  retry: 'retrying',
-  snooze: 'snoozed',
-  release: 'released',
-  dead: 'dead',
-  cancelled: 'cancelled',
-}
-
-function eventOf(step: Move, before: JobRecord, after: JobRecord): JobEventType {
-  if (after.state === 'dead' || after.state === 'cancelled' || after.state === 'done') return after.state
-  return step.type === 'cancel' && before.state === 'running' ? 'cancelling' : eventTypes[step.type]
 }

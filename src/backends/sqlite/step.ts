@@ -59,7 +59,8 @@ export class Step {
     this.count(row.queue, row.state, -1)
     this.count(row.queue, STATE[after.state], 1)
     this.events.push([eventOf(how, before, after), row.id, row.queue, row.task, after.attempt])
-    if (after.dueAt !== undefined) this.dueAt = Math.min(this.dueAt, after.dueAt)
+    const deadline = after.state === 'queued' || after.state === 'scheduled' ? after.deadline : undefined
+    this.dueAt = Math.min(this.dueAt, after.dueAt ?? this.dueAt, deadline ?? this.dueAt)
     if (row.key !== null) this.lineUp(row.queue, row.key)
     else if (after.state === 'queued') this.startable.add(row.queue)
     return true
