@@ -31,6 +31,7 @@ export interface ChildOptions {
   /** The first so many of them kill their worker every time. */
   readonly poisons?: number
   readonly pauseMs?: number
+  readonly seconds?: number
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions
@@ -125,13 +126,14 @@ const poison = task('crash.poison', {
 })
 
 const noted = (_: object, message?: string): void => outside.write('X', (message ?? '?').slice(0, 120))
-const logger: Logger = { debug() {}, info() {}, warn() {}, error: noted }
+const logger: Logger = { debug() {}, info() {}, warn: noted, error: noted }
 
 async function produce(): Promise<void> {
   const queue = offload({ url: { open }, tasks: [job, poison], logger })
   const known = new Set(outside.ids('P'))
   const { name = 'p', jobs = 50, keys = 0, poisons = 0, pauseMs = 2 } = options
-  for (let at = 0; at < jobs; at += 5) {
+  const until = Date.now() + (options.seconds ?? 3600) * 1000
+  for (let at = 0; at < jobs && Date.now() < until; at += 5) {
     const ids = Array.from({ length: Math.min(5, jobs - at) }, (_, n) => at + n)
     const fresh = ids.filter((n) => !known.has(`${name}-${n}`))
     const answers = await Promise.allSettled(
@@ -156,6 +158,7 @@ async function work(): Promise<void> {
   const queue = offload({ url: { open }, tasks: [job, poison], logger })
   const worker = queue.work({ concurrency: options.concurrency ?? 4, lease: options.leaseMs ?? 1000 })
   process.on('message', (message) => {
+    if (message === 'usage') process.send?.(process.cpuUsage())
     if (message !== 'stop') return
     void worker
       .stop()

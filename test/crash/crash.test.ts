@@ -4,10 +4,10 @@ import type { Count } from './scenario.ts'
 import { count, Scene, summary } from './scenario.ts'
 
 const LEASE_MS = 1000
-const rounds = Number(process.env['OFFLOAD_CRASH_ROUNDS'] ?? 1)
+const rounds = Number(process.env.OFFLOAD_CRASH_ROUNDS ?? 1)
 const kills = 3 * rounds
 /** Printed, so that a run can be repeated: OFFLOAD_CRASH_SEED. */
-const seed = Number(process.env['OFFLOAD_CRASH_SEED'] ?? Date.now() % 1_000_000)
+const seed = Number(process.env.OFFLOAD_CRASH_SEED ?? Date.now() % 1_000_000)
 
 function numbers(from: number): () => number {
   let state = from

@@ -20,7 +20,10 @@ export class Outside {
   }
 
   write(kind: Kind, id: string, attempt = 0): void {
-    appendFileSync(this.path, `${kind}\t${id}\t${attempt}\t${process.pid}\t${Date.now()}\n`)
+    appendFileSync(
+      this.path,
+      `${kind}\t${id}\t${attempt}\t${process.pid}\t${(performance.timeOrigin + performance.now()).toFixed(2)}\n`,
+    )
   }
 
   read(): Line[] {
@@ -55,7 +58,7 @@ export function recoveries(lines: readonly Line[]): number[] {
     for (const { kind, id, attempt } of before) {
       if (kind !== 'C' || settled.has(id)) continue
       const again = lines.find((line) => line.kind === 'C' && line.id === id && line.attempt > attempt)
-      if (again !== undefined) times.push(again.at - kill.at)
+      if (again !== undefined) times.push(Math.round(again.at - kill.at))
     }
   })
   return times.sort((a, b) => a - b)

@@ -9,7 +9,7 @@ import { openSqlite } from '../../src/backends/sqlite/index.ts'
 import { systemClock } from '../../src/clock.ts'
 import { offload } from '../../src/index.ts'
 import type { JobRecord } from '../../src/job/job.ts'
-import type { JobEvent } from '../../src/ledger.ts'
+import type { Ledger } from '../../src/ledger.ts'
 import { silentLogger } from '../../src/log.ts'
 import type { ChildOptions } from './child.ts'
 import type { Line } from './outside.ts'
@@ -51,11 +51,9 @@ export class Scene implements AsyncDisposable {
     return false
   }
 
-  /** Every job and every event that the store remembers. */
-  async remembered(): Promise<{ jobs: Map<string, JobRecord>; events: JobEvent[] }> {
-    const options = { clock: systemClock, logger: silentLogger, retention: defaultRetention, timeoutMs: 5000 }
-    const { ledger, close } = await openSqlite(this.file, options)
-    if (ledger === undefined) throw new Error('SQLite has no ledger')
+  /** Every job that the store remembers. */
+  async jobs(): Promise<Map<string, JobRecord>> {
+    const { ledger, close } = await this.#open()
     const jobs = new Map<string, JobRecord>()
     for (let cursor: string | undefined, more = true; more; ) {
       const page = await ledger.find({ limit: 1000, ...(cursor === undefined ? {} : { cursor }) })
@@ -63,16 +61,30 @@ export class Scene implements AsyncDisposable {
       cursor = page.next
       more = cursor !== undefined
     }
+    await close()
+    return jobs
+  }
+
+  /** The ids of the events that tell of an end, until there are so many. */
+  async ends(atLeast: number): Promise<string[]> {
+    const { ledger, close } = await this.#open()
     const stop = new AbortController()
-    const events: JobEvent[] = []
+    const ends: string[] = []
     const idle = setTimeout(() => stop.abort(), 5000)
     for await (const batch of ledger.watch(0, stop.signal)) {
-      events.push(...batch)
-      if (events.filter(({ type }) => type === 'done' || type === 'dead').length >= jobs.size) break
+      for (const { type, jobId } of batch) if (type === 'done' || type === 'dead') ends.push(jobId)
+      if (ends.length >= atLeast) break
     }
     clearTimeout(idle)
     await close()
-    return { jobs, events }
+    return ends
+  }
+
+  async #open(): Promise<{ ledger: Ledger; close: () => Promise<void> }> {
+    const options = { clock: systemClock, logger: silentLogger, retention: defaultRetention, timeoutMs: 5000 }
+    const { ledger, close } = await openSqlite(this.file, options)
+    if (ledger === undefined) throw new Error('SQLite has no ledger')
+    return { ledger, close }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -114,11 +126,11 @@ export interface Count {
 /** Waits for the end of all work, and counts every promise. */
 export async function count(scene: Scene): Promise<Count> {
   const stuck = !(await scene.drained())
-  const { jobs, events } = await scene.remembered()
+  const jobs = await scene.jobs()
   const lines = scene.outside.read()
   const of = (kind: Line['kind']): string[] => lines.filter((line) => line.kind === kind).map(({ id }) => id)
   const accepted = [...new Set(of('P'))]
-  const finished = events.filter(({ type }) => type === 'done').map(({ jobId }) => jobId)
+  const finished = jobs.size < 10_000 ? await scene.ends(jobs.size) : []
   return {
     kills: of('K').length,
     jobs: accepted.length,
