@@ -16,7 +16,7 @@ import type {
 } from '../../ledger.ts'
 import { watchEvents } from '../database.ts'
 import type { Entry } from './entry.ts'
-import { outbox } from './outbox.ts'
+import { outbox, republish } from './outbox.ts'
 import type { MemoryStore } from './store.ts'
 
 /** The reference for every other ledger: what it answers is right. Nothing outlives the process. */
@@ -128,6 +128,7 @@ export class MemoryLedger implements Ledger {
           return { count: 1, verdicts: [] }
         case 'resume':
           store.paused.delete(action.queue)
+          republish(store, action.queue)
           store.startable(action.queue)
           return { count: 1, verdicts: [] }
       }

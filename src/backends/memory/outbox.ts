@@ -48,3 +48,9 @@ function publishLost(store: MemoryStore, queue: string, markedBefore: number): v
     store.publish(entry, store.now)
   }
 }
+
+/** The messages of a paused queue may have come and found nothing to start. */
+export function republish(store: MemoryStore, queue: string): void {
+  if (store.publishing === undefined) return
+  for (const entry of store.readyIn(queue).items) if (entry.open) store.publish(entry, store.now)
+}
