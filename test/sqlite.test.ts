@@ -1,0 +1,243 @@
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { Backend, BackendOptions } from '../src/backend.ts'
+import { defaultRetention } from '../src/backend.ts'
+import { openSqlite } from '../src/backends/sqlite/index.ts'
+import { migrations } from '../src/backends/sqlite/schema.ts'
+import { systemClock } from '../src/clock.ts'
+import type { Job } from '../src/job/job.ts'
+import { silentLogger } from '../src/log.ts'
+import { VirtualClock } from '../src/testing/index.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'offload-sqlite-'))
+const opened: Backend[] = []
+let files = 0
+
+afterAll(async () => {
+  for (const backend of opened) await backend.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const newFile = (): string => join(folder, `${++files}.db`)
+
+async function open(path: string, overrides: Partial<BackendOptions> = {}): Promise<Backend> {
+  const options = {
+    clock: systemClock,
+    logger: silentLogger,
+    retention: defaultRetention,
+    timeoutMs: 300,
+    ...overrides,
+  }
+  const backend = await openSqlite(path, options)
+  opened.push(backend)
+  return backend
+}
+
+function job(id: string, createdAt: number = Date.now(), payload = '1'): Job {
+  return { id, task: 't', queue: 'default', payload, priority: 4, createdAt, maxAttempts: 3 }
+}
+
+/** What another program sees in the file. */
+function look(path: string, sql: string): Record<string, unknown>[] {
+  const db = new DatabaseSync(path)
+  try {
+    return db.prepare(sql).all() as Record<string, unknown>[]
+  } finally {
+    db.close()
+  }
+}
+
+const never = new AbortController().signal
+
+async function runOne(backend: Backend): Promise<string | undefined> {
+  const [claim] = await backend.broker.claim('default', {
+    limit: 1,
+    leaseMs: 5000,
+    worker: 'w',
+    signal: never,
+  })
+  if (claim === undefined) return undefined
+  expect(await backend.broker.settle([{ claim, type: 'done' }])).toEqual([true])
+  return claim.job.id
+}
+
+describe('a file that cannot be used is refused with a code that says why', () => {
+  test('no SQLite database', async () => {
+    const path = newFile()
+    writeFileSync(path, 'these are the notes of somebody else, and long enough to be looked at.'.repeat(20))
+    await expect(open(path)).rejects.toMatchObject({ code: 'BACKEND_CORRUPT' })
+  })
+
+  test('a database with tables of something else, which stays as it is', async () => {
+    const path = newFile()
+    look(path, 'create table theirs (x)')
+    await expect(open(path)).rejects.toMatchObject({ code: 'BACKEND_CORRUPT' })
+    expect(look(path, 'select name from sqlite_schema')).toEqual([{ name: 'theirs' }])
+  })
+
+  test('a database of another application', async () => {
+    const path = newFile()
+    look(path, 'pragma application_id = 42')
+    await expect(open(path)).rejects.toMatchObject({ code: 'BACKEND_CORRUPT' })
+  })
+
+  test('a store of a newer release, which stays as it is', async () => {
+    const path = newFile()
+    await (await open(path)).close()
+    look(path, `pragma user_version = ${migrations.length + 1}`)
+    await expect(open(path)).rejects.toMatchObject({ code: 'BACKEND_NEWER' })
+    expect(look(path, 'pragma user_version')).toEqual([{ user_version: migrations.length + 1 }])
+  })
+
+  test('a folder that does not exist, and a folder where a file should be', async () => {
+    await expect(open(join(folder, 'no', 'such', 'folder.db'))).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+    })
+    const path = newFile()
+    mkdirSync(path)
+    await expect(open(path)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' })
+  })
+})
+
+describe('a lock that another process holds', () => {
+  test('is waited for without blocking the event loop', async () => {
+    const path = newFile()
+    const { broker } = await open(path, { timeoutMs: 10_000 })
+    const other = new DatabaseSync(path)
+    other.exec('begin immediate')
+    let answered = false
+    const enqueued = broker.enqueue([job('waits')]).then((answer) => {
+      answered = true
+      return answer
+    })
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(answered).toBe(false)
+    other.exec('rollback')
+    other.close()
+    expect(await enqueued).toEqual([{ id: 'waits', status: 'queued' }])
+  })
+
+  test('longer than the timeout rejects with BACKEND_UNAVAILABLE; nothing is written and nothing is lost', async () => {
+    const path = newFile()
+    const backend = await open(path)
+    await backend.broker.enqueue([job('before')])
+    const other = new DatabaseSync(path)
+    other.exec('begin immediate')
+    await expect(backend.broker.enqueue([job('refused')])).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      retryAfterMs: 1000,
+    })
+    other.exec('rollback')
+    other.close()
+    expect((await backend.broker.depth('default')).ready).toBe(1)
+    expect(await backend.broker.enqueue([job('refused')])).toEqual([{ id: 'refused', status: 'queued' }])
+    expect([await runOne(backend), await runOne(backend)]).toEqual(['before', 'refused'])
+  })
+})
+
+describe('the file', () => {
+  test('of every older schema is brought forward', async () => {
+    for (let version = 0; version <= migrations.length; version++) {
+      const path = newFile()
+      const db = new DatabaseSync(path)
+      for (const migration of migrations.slice(0, version)) db.exec(migration)
+      db.exec(
+        `pragma user_version = ${version}; ${version === 0 ? '' : `pragma application_id = ${0x6f666c64}`}`,
+      )
+      db.close()
+      const backend = await open(path)
+      await backend.broker.enqueue([job('a')])
+      expect(await runOne(backend)).toBe('a')
+      await backend.close()
+      expect(look(path, 'pragma user_version')).toEqual([{ user_version: migrations.length }])
+    }
+  })
+
+  test('is in WAL mode and gives free pages back', async () => {
+    const path = newFile()
+    await open(path)
+    expect(look(path, 'pragma journal_mode')).toEqual([{ journal_mode: 'wal' }])
+    expect(look(path, 'pragma auto_vacuum')).toEqual([{ auto_vacuum: 2 }])
+  })
+
+  test('answers a claim from the index of ready jobs, in its order', async () => {
+    const path = newFile()
+    await open(path)
+    const plan = look(
+      path,
+      "explain query plan select seq from jobs where queue = 'q' and state = 1 and blocked = 0 order by rank, seq limit 10",
+    ).map(({ detail }) => String(detail))
+    expect(plan.join('\n')).toContain('jobs_ready')
+    expect(plan.join('\n')).not.toContain('TEMP B-TREE')
+  })
+
+  test('is shared by two connections, and one wakes the claim of the other', async () => {
+    const path = newFile()
+    const [producer, worker] = [await open(path), await open(path)]
+    const claimed = runOne(worker)
+    await producer.broker.enqueue([job('hello')])
+    expect(await claimed).toBe('hello')
+  })
+})
+
+describe('what has ended is forgotten', () => {
+  const retention = {
+    ...defaultRetention,
+    endedMs: 60_000,
+    endedCount: 100,
+    eventsMs: 60_000,
+    eventsCount: 500,
+  }
+
+  async function round(backend: Backend, name: string, jobs: number, now: number): Promise<void> {
+    await backend.broker.enqueue(
+      Array.from({ length: jobs }, (_, n) => job(`${name}-${n}`, now, JSON.stringify('x'.repeat(500)))),
+    )
+    const claims = await backend.broker.claim('default', {
+      limit: jobs,
+      leaseMs: 5000,
+      worker: 'w',
+      signal: never,
+    })
+    await backend.broker.settle(claims.map((claim) => ({ claim, type: 'done' as const })))
+  }
+
+  const count = (path: string): number => Number(look(path, 'select count(*) as n from jobs')[0]?.n)
+
+  test('by count, and the file stays bounded over many rounds', async () => {
+    const path = newFile()
+    const clock = new VirtualClock()
+    const backend = await open(path, { clock, retention })
+    const sizes: number[] = []
+    for (let at = 0; at < 15; at++) {
+      await round(backend, `r${at}`, 300, clock.now())
+      await clock.advance(6000)
+      await expect.poll(() => count(path)).toBe(100)
+      look(path, 'pragma wal_checkpoint(truncate)')
+      sizes.push(statSync(path).size)
+    }
+    expect(Math.max(...sizes.slice(5))).toBeLessThan(Math.max(...sizes.slice(0, 5)) * 1.5)
+    const events = look(path, 'select count(*) as n, max(last) - min(first) as span from events')[0]
+    expect(Number(events?.span)).toBeLessThan(2000)
+  })
+
+  test('by age, and more than one batch of it', async () => {
+    const path = newFile()
+    const clock = new VirtualClock()
+    const backend = await open(path, { clock, retention: { ...retention, endedCount: 100_000 } })
+    await round(backend, 'old', 1200, clock.now())
+    await clock.advance(30_000)
+    expect(count(path)).toBe(1200)
+    await round(backend, 'new', 10, clock.now())
+    await clock.advance(36_000)
+    await expect
+      .poll(async () => {
+        await clock.advance(100)
+        return count(path)
+      })
+      .toBe(10)
+  })
+})
