@@ -1,5 +1,6 @@
 import type { JobFault, JobRecord, JobState } from './job.ts'
 import { isEnded, MAX_FAULTS } from './job.ts'
+import { rank } from './priority.ts'
 
 /** How a worker ends a claim. */
 export type Settlement = {
@@ -108,6 +109,17 @@ function ended(job: JobRecord, state: JobState, now: number): JobRecord {
 
 function withFault(job: JobRecord, fault: JobFault): JobRecord {
   return { ...job, faults: [...job.faults, fault].slice(-MAX_FAULTS) }
+}
+
+/**
+ * The new place in line after a move, or undefined to keep the old one: who comes back later waits behind who was there
+ * then, so that a job that fails or snoozes again and again cannot hold up the others.
+ */
+export function rankAfter(step: Move, after: JobRecord, now: number): number | undefined {
+  if (step.type === 'revive') return rank(now, after.priority)
+  return after.state === 'scheduled' && after.dueAt !== undefined
+    ? rank(after.dueAt, after.priority)
+    : undefined
 }
 
 /** Whether the job takes its place in the line of its key: from when it first is due until it ends. */

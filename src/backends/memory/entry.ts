@@ -7,7 +7,7 @@ export interface Entry {
   record: JobRecord
   /** Order of acceptance. */
   readonly seq: number
-  readonly rank: number
+  rank: number
   /** Queued and first of its key: could be claimed now. */
   open: boolean
   isInReady: boolean

@@ -3,7 +3,7 @@ import type { Job, JobFault, JobRecord, JobState } from '../../job/job.ts'
 import { isEnded } from '../../job/job.ts'
 import { rank } from '../../job/priority.ts'
 import type { Move } from '../../job/state.ts'
-import { move } from '../../job/state.ts'
+import { move, rankAfter } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
 import { EVENTS, jobsIn, Wake } from '../wake.ts'
@@ -88,6 +88,7 @@ export class MemoryStore {
     const after = move(before, step, this.now)
     if (after === undefined) return false
     entry.record = after
+    entry.rank = rankAfter(step, after, this.now) ?? entry.rank
     this.#count(before, -1)
     this.#count(after, 1)
     if (step.type !== 'renew') this.emit(entry, eventOf(step, before, after))

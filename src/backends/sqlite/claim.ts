@@ -39,41 +39,31 @@ export function nextDueAt(db: Connection): number | undefined {
 
 /** Makes the moves that are due: scheduled jobs, lapsed leases, passed deadlines. True when there may be more. */
 export function moveByTime(step: Step): boolean {
+  const due = step.db
+    .sql('select * from jobs where state in (0, 2) and due <= ? order by due, seq limit ?')
+    .all(step.now, TIME_BATCH) as unknown as Row[]
+  for (const row of due) {
+    if (row.state === STATE.running) lapse(step, row)
+    else if (row.deadline === null || row.deadline > step.now) step.apply(row, { type: 'due' })
+  }
   const overdue = step.db
     .sql(
       'select * from jobs where deadline <= ? and deadline is not null and state < 2 order by deadline limit ?',
     )
     .all(step.now, TIME_BATCH) as unknown as Row[]
   for (const row of overdue) {
+    const message = `not started before its deadline ${new Date(row.deadline ?? 0).toISOString()}`
     step.apply(row, {
       type: 'overdue',
-      fault: fault(
-        'DEADLINE_PASSED',
-        'DeadlinePassed',
-        `not started before its deadline ${new Date(row.deadline ?? 0).toISOString()}`,
-        row,
-        step,
-      ),
+      fault: fault('DEADLINE_PASSED', 'DeadlinePassed', message, row, step),
     })
   }
-  const due = step.db
-    .sql('select * from jobs where state in (0, 2) and due <= ? order by due, seq limit ?')
-    .all(step.now, TIME_BATCH) as unknown as Row[]
-  for (const row of due) {
-    if (row.state === STATE.scheduled) step.apply(row, { type: 'due' })
-    else
-      step.apply(row, {
-        type: 'lapse',
-        fault: fault(
-          'LEASE_LOST',
-          'LeaseLost',
-          `worker ${row.worker ?? '?'} did not renew its lease`,
-          row,
-          step,
-        ),
-      })
-  }
   return overdue.length === TIME_BATCH || due.length === TIME_BATCH
+}
+
+function lapse(step: Step, row: Row): void {
+  const message = `worker ${row.worker ?? '?'} did not renew its lease`
+  step.apply(row, { type: 'lapse', fault: fault('LEASE_LOST', 'LeaseLost', message, row, step) })
 }
 
 function fault(code: string, name: string, message: string, row: Row, step: Step): JobFault {

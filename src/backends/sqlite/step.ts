@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { JobRecord } from '../../job/job.ts'
 import type { Move } from '../../job/state.ts'
-import { move } from '../../job/state.ts'
+import { move, rankAfter } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
 import type { Connection, Durability } from './connection.ts'
@@ -55,7 +55,7 @@ export class Step {
     const before = recordOf(row)
     const after = move(before, how, this.now)
     if (after === undefined) return false
-    this.#write(row.seq, after)
+    this.#write(row.seq, after, rankAfter(how, after, this.now))
     this.count(row.queue, row.state, -1)
     this.count(row.queue, STATE[after.state], 1)
     this.events.push([eventOf(how, before, after), row.id, row.queue, row.task, after.attempt])
@@ -66,15 +66,16 @@ export class Step {
     return true
   }
 
-  #write(seq: number, job: JobRecord): void {
+  #write(seq: number, job: JobRecord, place: number | undefined): void {
     const open = job.state === 'queued' && job.key === undefined
     this.db
       .sql(
-        `update jobs set state = ?, blocked = ?, due = ?, publish = ?, published = null, attempt = ?, fence = ?, worker = ?,
+        `update jobs set state = ?, rank = coalesce(?, rank), blocked = ?, due = ?, publish = ?, published = null, attempt = ?, fence = ?, worker = ?,
          started = ?, ended = ?, cancelling = ?, result = ?, faults = ? where seq = ?`,
       )
       .run(
         STATE[job.state],
+        place ?? null,
         job.key === undefined || job.state !== 'queued' ? 0 : 1,
         job.dueAt ?? null,
         open ? this.publishAt : null,

@@ -98,6 +98,26 @@ export const lasting: readonly ConformanceCase[] = [
     },
   },
   {
+    group: 'retry',
+    name: 'a job that fails at once again and again lets the others through',
+    async run(b) {
+      await b.enqueue({ maxAttempts: 50 }, {}, {})
+      const done: string[] = []
+      for (let round = 0; round < 6 && done.length < 2; round++) {
+        const claim = await b.takeOne()
+        if (claim.job.id !== 'job-1') done.push(claim.job.id)
+        await b.settle(
+          claim,
+          claim.job.id === 'job-1'
+            ? { type: 'retry', runAt: b.target.now() + 1, fault: b.fault() }
+            : { type: 'done' },
+        )
+        await b.target.advance(300)
+      }
+      assert.deepEqual(done, ['job-2', 'job-3'])
+    },
+  },
+  {
     group: 'time',
     name: 'a delayed job does not come before its time',
     async run(b) {
@@ -125,6 +145,18 @@ export const lasting: readonly ConformanceCase[] = [
       assert.deepEqual(await b.takeIfAny(), [])
       const { state, faults, attempt } = await b.record('job-1')
       assert.deepEqual([state, faults.at(-1)?.code, attempt], ['dead', 'DEADLINE_PASSED', 0])
+    },
+  },
+  {
+    group: 'time',
+    name: 'a job whose lease lapses after its deadline is not started again',
+    async run(b) {
+      await b.enqueue({ deadline: b.target.now() + 500 })
+      await b.takeOne('q', 1000)
+      await b.target.advance(1600)
+      assert.deepEqual(await b.takeIfAny(), [])
+      const { state, faults } = await b.record('job-1')
+      assert.deepEqual([state, faults.map(({ code }) => code)], ['dead', ['LEASE_LOST', 'DEADLINE_PASSED']])
     },
   },
   {
