@@ -28,6 +28,13 @@ export class Heap<T> {
     items[at] = item
   }
 
+  /** Takes one out from wherever it is; slow, for what is rare. */
+  remove(item: T): void {
+    const rest = this.#items.filter((one) => one !== item)
+    this.#items.length = 0
+    for (const one of rest) this.push(one)
+  }
+
   pop(): T | undefined {
     const items = this.#items
     const top = items[0]

@@ -88,7 +88,7 @@ export class MemoryStore {
     const after = move(before, step, this.now)
     if (after === undefined) return false
     entry.record = after
-    entry.rank = rankAfter(step, after, this.now) ?? entry.rank
+    this.#place(entry, rankAfter(step, after, this.now))
     this.#count(before, -1)
     this.#count(after, 1)
     if (step.type !== 'renew') this.emit(entry, eventOf(step, before, after))
@@ -97,6 +97,14 @@ export class MemoryStore {
     if (before.state !== after.state) entry.open = false
     this.#follow(entry)
     return true
+  }
+
+  /** A job that died while it waited may still be in the heap, at its old place, when it is revived. */
+  #place(entry: Entry, rank: number | undefined): void {
+    if (rank === undefined) return
+    if (entry.isInReady) this.readyIn(entry.record.queue).remove(entry)
+    entry.isInReady = false
+    entry.rank = rank
   }
 
   emit(entry: Entry, type: JobEventType, data?: string): void {
