@@ -5,7 +5,7 @@ import { afterAll, describe, test } from 'vitest'
 import type { Backend, BackendOptions } from '../src/backend.ts'
 import { defaultRetention } from '../src/backend.ts'
 import { joined } from '../src/backends/joined.ts'
-import { openMemory } from '../src/backends/memory/index.ts'
+import { MemoryStore, openMemory } from '../src/backends/memory/index.ts'
 import { openSqlite } from '../src/backends/sqlite/index.ts'
 import { silentLogger } from '../src/log.ts'
 import type { ConformanceTarget } from '../src/testing/index.ts'
@@ -53,8 +53,17 @@ async function pair(options: BackendOptions): Promise<Backend> {
   return joined(server.connect(), ledger, options)
 }
 
+let store: MemoryStore | undefined
+
 const targets = [
-  target('memory', async (options) => openMemory(options)),
+  target(
+    'memory',
+    async (options) => {
+      store = new MemoryStore(options)
+      return openMemory(options, store)
+    },
+    async (options) => openMemory(options, store),
+  ),
   target(
     'sqlite',
     (options) => {
