@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { TestContext } from 'vitest'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Backend, BackendOptions } from '../src/backend.ts'
 import { defaultRetention } from '../src/backend.ts'
@@ -240,4 +242,55 @@ describe('what has ended is forgotten', () => {
       })
       .toBe(10)
   })
+})
+
+/** A file system of its own, where the system lets this user make one. */
+function mounted(run: (path: string, remount: (how: string) => void) => Promise<void>) {
+  return async (context: TestContext): Promise<void> => {
+    const path = mkdtempSync(join(folder, 'disk-'))
+    const mount = (...args: string[]): boolean => spawnSync('mount', [...args, path]).status === 0
+    if (!mount('-t', 'tmpfs', '-o', 'size=2m', 'tmpfs'))
+      context.skip('no file system can be mounted here: run it as root on Linux')
+    try {
+      await run(path, (how) => expect(mount('-o', `remount,${how}`)).toBe(true))
+    } finally {
+      spawnSync('umount', ['-l', path])
+    }
+  }
+}
+
+describe('a disk', () => {
+  test(
+    'that is full refuses with BACKEND_FULL, keeps what was accepted, and goes on when there is room',
+    mounted(async (path, remount) => {
+      const backend = await open(join(path, 'queue.db'))
+      const accepted: string[] = []
+      const fill = async (): Promise<void> => {
+        for (let n = 0; n < 1000; n++) {
+          await backend.broker.enqueue([job(`full-${n}`, Date.now(), JSON.stringify('x'.repeat(20_000)))])
+          accepted.push(`full-${n}`)
+        }
+      }
+      await expect(fill()).rejects.toMatchObject({ code: 'BACKEND_FULL' })
+      expect(accepted.length).toBeGreaterThan(0)
+      expect((await backend.broker.depth('default')).ready).toBe(accepted.length)
+      remount('size=32m')
+      const done: (string | undefined)[] = []
+      for (const _ of accepted) done.push(await runOne(backend))
+      expect(done).toEqual(accepted)
+      await backend.close()
+    }),
+  )
+
+  test(
+    'that is read-only refuses with BACKEND_READ_ONLY or BACKEND_UNAVAILABLE when opened',
+    mounted(async (path, remount) => {
+      const file = join(path, 'queue.db')
+      await (await open(file)).close()
+      remount('ro')
+      await expect(open(file)).rejects.toMatchObject({
+        code: expect.stringMatching(/^BACKEND_(READ_ONLY|UNAVAILABLE)$/),
+      })
+    }),
+  )
 })
