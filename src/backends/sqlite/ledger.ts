@@ -14,7 +14,7 @@ import { readEvents } from './events.ts'
 import { depth, find } from './find.ts'
 import { Hints } from './hints.ts'
 import { outbox } from './outbox.ts'
-import { forgetOld, SHRINK } from './retention.ts'
+import { forgetOld } from './retention.ts'
 import { renew, settle } from './settle.ts'
 import type { Step } from './step.ts'
 import { inStep } from './step.ts'
@@ -157,7 +157,6 @@ export class SqliteLedger implements Ledger {
           forgetOld(step, this.#options.retention),
         )
       ).value
-      if (!this.#closed) this.#db.read(() => this.#db.sql(SHRINK).all())
     } catch (error) {
       if (!this.#closed)
         this.#options.logger.warn({ error: String(error) }, 'forgetting old jobs failed; tried again later')

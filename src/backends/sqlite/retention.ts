@@ -3,7 +3,8 @@ import { STATE } from './rows.ts'
 import type { Step } from './step.ts'
 
 const BATCH = 500
-const FREE_PAGES = 256
+/** Gives free pages back to the file system, a few at a time. */
+const SHRINK = 'pragma incremental_vacuum(256)'
 
 /** Forgets what is past its time or over its count, a small batch at a time. True when there is more to do. */
 export function forgetOld(step: Step, retention: Retention): boolean {
@@ -13,11 +14,9 @@ export function forgetOld(step: Step, retention: Retention): boolean {
     forget(step, STATE.cancelled, endedMs, endedCount) +
     forget(step, STATE.dead, deadMs, deadCount)
   forgetEvents(step, retention)
+  step.db.sql(SHRINK).all()
   return forgotten >= BATCH
 }
-
-/** Gives free pages back to the file system; outside of a transaction. */
-export const SHRINK: string = `pragma incremental_vacuum(${FREE_PAGES})`
 
 function forget(step: Step, state: number, maxAgeMs: number, maxCount: number): number {
   const { n } = step.db.sql('select coalesce(sum(n), 0) as n from counts where state = ?').get(state) as {
