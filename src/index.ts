@@ -48,4 +48,5 @@ export {
   type TaskOptions,
   task,
 } from './task.ts'
-export type { Health, WorkEvent, Worker, WorkOptions } from './worker/worker.ts'
+export type { WorkEvent } from './worker/settler.ts'
+export type { Health, Worker, WorkOptions } from './worker/worker.ts'

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Backend } from '../backend.ts'
-import { Batcher, keepAlive } from '../batch.ts'
+import { keepAlive } from '../batch.ts'
 import type { Broker, Claim } from '../broker.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
@@ -9,13 +9,14 @@ import { toMs } from '../duration.ts'
 import type { ErrorCode } from '../job/errors.ts'
 import { AbortedError, OffloadError } from '../job/errors.ts'
 import { checkName } from '../job/id.ts'
-import type { Ending, Settlement } from '../job/state.ts'
 import type { Logger } from '../log.ts'
 import type { AnyTask, Enqueue } from '../task.ts'
 import type { Reports, Surroundings } from './execute.ts'
 import { execute } from './execute.ts'
 import { fetchAhead, smoothed } from './fetch-ahead.ts'
 import { IsolatePool } from './isolate/pool.ts'
+import type { AttemptEnd, WorkEvent } from './settler.ts'
+import { Settler } from './settler.ts'
 
 export interface WorkOptions {
   /** @default the queues of the tasks given to offload() */
@@ -32,15 +33,6 @@ export interface Health {
   readonly buffered: number
   /** Why it is degraded: what the backend said last. */
   readonly reason?: string
-}
-
-/** What a listener is told about one attempt. */
-export interface WorkEvent {
-  readonly jobId: string
-  readonly task: string
-  readonly queue: string
-  readonly attempt: number
-  readonly error?: unknown
 }
 
 export interface WorkerParts {
@@ -60,11 +52,10 @@ interface Running {
   readonly reports: Reports
 }
 
-type EventName = 'done' | 'failed' | 'dead' | 'lost' | 'error'
+type EventName = AttemptEnd | 'error'
 
 /** Not 'error', which an emitter without listeners throws. */
 const TROUBLE = 'trouble'
-const MAX_BATCH = 500
 const REPORT_MS = 250
 
 /** Claims, runs and settles the jobs of some queues until it is stopped. */
@@ -80,7 +71,7 @@ export class Worker {
   readonly #around: Surroundings
   readonly #release: () => void
   readonly #loops: Promise<unknown>
-  #settles: Batcher<Settlement, boolean> | undefined
+  readonly #settler: Settler
   #buffer: Claim[] = []
   #meanRunMs: number | undefined
   #trouble: string | undefined
@@ -121,6 +112,15 @@ export class Worker {
           `task "${claim.job.task}" held the event loop for ${ms} ms: give it isolate: 'thread'`,
         ),
     }
+    this.#settler = new Settler({
+      broker: () => this.#broker(),
+      clock: parts.clock,
+      random: parts.random,
+      logger: parts.logger,
+      leaseMs: this.#leaseMs,
+      tell: (end, event) => void this.#events.emit(end, event),
+      onTrouble: (error) => this.#inTrouble(error),
+    })
     this.#release = keepAlive()
     this.#loops = Promise.all([
       ...this.#queues.map((queue) => this.#claimLoop(queue)),
@@ -183,7 +183,7 @@ export class Worker {
   async #releaseBuffer(): Promise<void> {
     const unbegun = this.#buffer
     this.#buffer = []
-    await Promise.all(unbegun.map((claim) => this.#settle(claim, { type: 'release' })))
+    await Promise.all(unbegun.map((claim) => this.#settler.settle(claim, { type: 'release' })))
   }
 
   /** Keeps the buffer filled from one queue. */
@@ -248,7 +248,7 @@ export class Worker {
     this.#running.delete(claim)
     this.#startSome()
     this.#changed()
-    await this.#settle(claim, ending)
+    await this.#settler.settle(claim, ending)
   }
 
   async #lastReports({ claim, reports, abort }: Running): Promise<void> {
@@ -258,56 +258,6 @@ export class Worker {
     await (await this.#broker())
       .renew([beat], this.#leaseMs)
       .catch((error: unknown) => this.#inTrouble(error))
-  }
-
-  async #settle(claim: Claim, ending: Ending): Promise<void> {
-    const { clock, random, logger } = this.#parts
-    const broker = await this.#broker()
-    this.#settles ??= new Batcher(Math.min(MAX_BATCH, broker.features.maxBatch), (settlements) =>
-      broker.settle(settlements),
-    )
-    const about = {
-      jobId: claim.job.id,
-      task: claim.job.task,
-      queue: claim.job.queue,
-      attempt: claim.attempt,
-    }
-    const givenUpAt = clock.now() + this.#leaseMs
-    for (let tries = 0; ; tries++) {
-      try {
-        const held = await this.#settles.add({ claim, ...ending })
-        if (held) return this.#tell(ending, about, claim.job.maxAttempts)
-        logger.warn(
-          about,
-          'the lease was lost before the job ended here; its end was refused and the job is run elsewhere',
-        )
-        this.#events.emit('lost', about)
-        return
-      } catch (error) {
-        this.#inTrouble(error)
-        if (clock.now() > givenUpAt) {
-          logger.error(
-            { ...about, error: String(error) },
-            'the end of the job could not be stored before its lease ended; it will run again',
-          )
-          this.#events.emit('lost', { ...about, error })
-          return
-        }
-        await sleep(clock, random() * Math.min(2000, 50 * 2 ** tries))
-      }
-    }
-  }
-
-  #tell(ending: Ending, about: WorkEvent, maxAttempts: number): void {
-    if (ending.type === 'done') {
-      this.#events.emit('done', about)
-    } else if (ending.type === 'retry' && about.attempt < maxAttempts) {
-      this.#events.emit('failed', { ...about, error: ending.fault })
-    } else if (ending.type === 'retry' || ending.type === 'dead') {
-      const { code, message } = ending.fault
-      this.#parts.logger.warn({ ...about, code }, `job is dead: ${message.slice(0, 200)}`)
-      this.#events.emit('dead', { ...about, error: ending.fault })
-    }
   }
 
   /** Renews every lease in one call, well before it ends, and carries progress and log lines sooner. */
