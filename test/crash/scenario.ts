@@ -151,5 +151,5 @@ export function summary(name: string, result: Count, leaseMs: number): string {
     recoveryMs.length === 0
       ? 'none to recover'
       : `recovery p50 ${percentile(recoveryMs, 0.5)} max ${recoveryMs.at(-1)} ms of a lease of ${leaseMs} ms (${recoveryMs.length} jobs)`
-  return `crash ${name}: kills ${kills}, jobs ${jobs}, lost ${lost.length}, finished twice ${finishedTwice.length}, stuck ${stuck ? 'yes' : 0}, run more than once ${ranAgain}, ${recovery}, errors logged ${errors.length}`
+  return `crash ${name}: kills ${kills}, jobs ${jobs}, lost ${lost.length}, finished twice ${finishedTwice.length}, stuck ${stuck ? 'yes' : 0}, run more than once ${ranAgain}, ${recovery}, warnings and errors logged ${[errors.length, ...new Set(errors)].join(' | ')}`
 }
