@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import type { Backend, BackendOptions } from '../src/backend.ts'
 import { defaultRetention } from '../src/backend.ts'
 import { openSqlite } from '../src/backends/sqlite/index.ts'
-import { migrations } from '../src/backends/sqlite/schema.ts'
+import { FIRST_VERSION, migrations, VERSION } from '../src/backends/sqlite/schema.ts'
 import { systemClock } from '../src/clock.ts'
 import type { Job } from '../src/job/job.ts'
 import { silentLogger } from '../src/log.ts'
@@ -89,9 +89,9 @@ describe('a file that cannot be used is refused with a code that says why', () =
   test('a store of a newer release, which stays as it is', async () => {
     const path = newFile()
     await (await open(path)).close()
-    look(path, `pragma user_version = ${migrations.length + 1}`)
+    look(path, `pragma user_version = ${VERSION + 1}`)
     await expect(open(path)).rejects.toMatchObject({ code: 'BACKEND_NEWER' })
-    expect(look(path, 'pragma user_version')).toEqual([{ user_version: migrations.length + 1 }])
+    expect(look(path, 'pragma user_version')).toEqual([{ user_version: VERSION + 1 }])
   })
 
   test('a folder that does not exist, and a folder where a file should be', async () => {
@@ -142,20 +142,29 @@ describe('a lock that another process holds', () => {
 
 describe('the file', () => {
   test('of every older schema is brought forward', async () => {
-    for (let version = 0; version <= migrations.length; version++) {
+    for (let version = FIRST_VERSION - 1; version <= VERSION; version++) {
       const path = newFile()
       const db = new DatabaseSync(path)
-      for (const migration of migrations.slice(0, version)) db.exec(migration)
-      db.exec(
-        `pragma user_version = ${version}; ${version === 0 ? '' : `pragma application_id = ${0x6f666c64}`}`,
-      )
+      const applied = migrations.slice(0, version - FIRST_VERSION + 1)
+      for (const migration of applied) db.exec(migration)
+      if (applied.length > 0)
+        db.exec(`pragma user_version = ${version}; pragma application_id = ${0x6f666c64}`)
       db.close()
       const backend = await open(path)
       await backend.broker.enqueue([job('a')])
       expect(await runOne(backend)).toBe('a')
       await backend.close()
-      expect(look(path, 'pragma user_version')).toEqual([{ user_version: migrations.length }])
+      expect(look(path, 'pragma user_version')).toEqual([{ user_version: VERSION }])
     }
+  })
+
+  test('of a pre-release is refused and left as it is', async () => {
+    const path = newFile()
+    look(path, 'create table jobs (seq integer primary key)')
+    look(path, `pragma application_id = ${0x6f666c64}`)
+    look(path, 'pragma user_version = 1')
+    await expect(open(path)).rejects.toMatchObject({ code: 'BACKEND_CORRUPT' })
+    expect(look(path, 'pragma user_version')).toEqual([{ user_version: 1 }])
   })
 
   test('is in WAL mode and gives free pages back', async () => {
@@ -170,9 +179,9 @@ describe('the file', () => {
     await open(path)
     const plan = look(
       path,
-      "explain query plan select seq from jobs where queue = 'q' and state = 1 and blocked = 0 order by rank, seq limit 10",
+      "explain query plan select id from ready join jobs using (seq) where ready.queue = 'q' order by ready.rank, ready.seq limit 10",
     ).map(({ detail }) => String(detail))
-    expect(plan.join('\n')).toContain('jobs_ready')
+    expect(plan.join('\n')).toContain('SEARCH ready USING PRIMARY KEY (queue=?)')
     expect(plan.join('\n')).not.toContain('TEMP B-TREE')
   })
 

@@ -1,4 +1,5 @@
 import type { Acted, Action, ActVerdict, DeadFilter } from '../../ledger.ts'
+import { forgetJobs } from './retention.ts'
 import type { Row } from './rows.ts'
 import { STATE } from './rows.ts'
 import type { Step } from './step.ts'
@@ -28,9 +29,7 @@ export function act(step: Step, action: Action): Acted {
 
 /** The messages of a paused queue may have come and found nothing to start. */
 function republish(step: Step, queue: string): void {
-  step.db
-    .sql('update jobs set publish = ? where queue = ? and state = 1 and blocked = 0')
-    .run(step.publishAt, queue)
+  step.db.sql('update ready set publish = ? where queue = ?').run(step.publishAt, queue)
 }
 
 function each(ids: readonly string[], one: (id: string) => ActVerdict): Acted {
@@ -59,31 +58,28 @@ function revive(step: Step, id: string): ActVerdict {
 }
 
 function byId(step: Step, id: string): Row | undefined {
-  return step.db.sql('select * from jobs where id = ?').get(id) as Row | undefined
+  return step.db.sql('select * from records where id = ?').get(id) as Row | undefined
 }
 
 function dead(step: Step, filter: DeadFilter, before: number, limit: number): Row[] {
-  const where = ['state = 4', 'ended < ?']
+  const where = ['ended.state = 4', 'at < ?']
   const values: (string | number)[] = [before]
-  if (filter.queue !== undefined) {
-    where.push('queue = ?')
-    values.push(filter.queue)
+  const add = (condition: string, value: string): void => {
+    where.push(condition)
+    values.push(value)
   }
-  if (filter.task !== undefined) {
-    where.push('task = ?')
-    values.push(filter.task)
-  }
-  if (filter.ids !== undefined) {
-    where.push('id in (select value from json_each(?))')
-    values.push(JSON.stringify(filter.ids))
-  }
-  return step.db
-    .sql(`select * from jobs where ${where.join(' and ')} order by seq limit ?`)
-    .all(...values, limit) as unknown as Row[]
+  if (filter.queue !== undefined) add('ended.queue = ?', filter.queue)
+  if (filter.task !== undefined) add('task = ?', filter.task)
+  if (filter.ids !== undefined) add('id in (select value from json_each(?))', JSON.stringify(filter.ids))
+  return step.records(
+    `select seq from ended join jobs using (seq) where ${where.join(' and ')} order by seq limit ?`,
+    ...values,
+    limit,
+  )
 }
 
 function forget(step: Step, row: Row): boolean {
-  step.db.sql('delete from jobs where seq = ?').run(row.seq)
+  forgetJobs(step, [row.seq])
   step.count(row.queue, row.state, -1)
   return true
 }

@@ -1,9 +1,11 @@
-import type { StatementSync } from 'node:sqlite'
+import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { BackendError } from '../../job/errors.ts'
 import { applySchema } from './schema.ts'
 
+/** So many rows go into one statement: binding them together costs half of one statement a row. */
+const ROWS_A_STATEMENT = 16
 /** Blocks the event loop for at most so long before it waits without blocking. */
 const BUSY_BLOCK_MS = 2
 
@@ -43,6 +45,35 @@ export class Connection {
       this.#statements.set(text, statement)
     }
     return statement
+  }
+
+  /** Inserts rows whose values stand one after the other. */
+  insert(table: string, columns: readonly string[], values: readonly SQLInputValue[]): void {
+    const row = `(${columns.map(() => '?').join()})`
+    const text = `insert into ${table} (${columns.join()}) values `
+    const many = columns.length * ROWS_A_STATEMENT
+    let at = 0
+    if (values.length >= many) {
+      const statement = this.sql(text + Array.from({ length: ROWS_A_STATEMENT }, () => row).join())
+      for (; at + many <= values.length; at += many) statement.run(...values.slice(at, at + many))
+    }
+    const statement = at < values.length ? this.sql(text + row) : undefined
+    for (; at < values.length; at += columns.length) statement?.run(...values.slice(at, at + columns.length))
+  }
+
+  /** Inside a transaction: runs `work`, and undoes it alone, answering false, when it fails as expected. */
+  attempt(work: () => void, isExpected: (error: unknown) => boolean): boolean {
+    this.sql('savepoint attempt').run()
+    try {
+      work()
+      return true
+    } catch (error) {
+      if (!isExpected(error)) throw error
+      this.sql('rollback to attempt').run()
+      return false
+    } finally {
+      if (this.#db.isTransaction) this.sql('release attempt').run()
+    }
   }
 
   read<T>(work: () => T): T {
@@ -113,7 +144,17 @@ export class Connection {
 }
 
 /** Primary result codes: https://sqlite.org/rescode.html */
-const SQLITE = { BUSY: 5, LOCKED: 6, READONLY: 8, IOERR: 10, CORRUPT: 11, FULL: 13, CANTOPEN: 14, NOTADB: 26 }
+const SQLITE = {
+  BUSY: 5,
+  LOCKED: 6,
+  READONLY: 8,
+  IOERR: 10,
+  CORRUPT: 11,
+  FULL: 13,
+  CANTOPEN: 14,
+  CONSTRAINT: 19,
+  NOTADB: 26,
+}
 
 function primaryCode(error: unknown): number | undefined {
   const code: unknown = (error as { errcode?: unknown } | null)?.errcode
@@ -123,6 +164,11 @@ function primaryCode(error: unknown): number | undefined {
 function isBusy(error: unknown): boolean {
   const code = primaryCode(error)
   return code === SQLITE.BUSY || code === SQLITE.LOCKED
+}
+
+/** Whether a row was refused because one with its key is there. */
+export function isConflict(error: unknown): boolean {
+  return primaryCode(error) === SQLITE.CONSTRAINT
 }
 
 function coded(error: unknown, path: string): unknown {

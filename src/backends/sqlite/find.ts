@@ -1,8 +1,12 @@
 import type { Depth } from '../../broker.ts'
+import type { JobState } from '../../job/job.ts'
+import { isEnded } from '../../job/job.ts'
 import type { FindQuery, Page } from '../../ledger.ts'
 import type { Connection } from './connection.ts'
 import type { Row } from './rows.ts'
 import { recordOf, STATE } from './rows.ts'
+
+const FEW = 10_000
 
 /** The age of the oldest job is exact up to so many ready jobs; above, it is that of the head of the line. */
 const SCAN_LIMIT = 10_000
@@ -20,11 +24,15 @@ export function find(db: Connection, query: FindQuery): Page {
   if (query.queue !== undefined) add('queue = ?', query.queue)
   if (query.task !== undefined) add('task = ?', query.task)
   if (query.key !== undefined) add('key = ? and key is not null', query.key)
-  if (query.state !== undefined) add(stateCondition(STATE[query.state]))
+  if (query.state !== undefined) {
+    add('state = ?', STATE[query.state])
+    const table = fewIn(db, query.state)
+    if (table !== undefined) add(`seq in (select seq from ${table})`)
+  }
   if (query.from !== undefined) add('created >= ?', query.from)
   if (query.to !== undefined) add('created < ?', query.to)
   if (query.cursor !== undefined) add('seq < ?', Number(query.cursor) || 0)
-  const text = `select * from jobs ${where.length > 0 ? `where ${where.join(' and ')}` : ''} order by seq desc limit ?`
+  const text = `select * from records ${where.length > 0 ? `where ${where.join(' and ')}` : ''} order by seq desc limit ?`
   const rows = db.sql(text).all(...values, limit + 1) as unknown as Row[]
   const page = rows.slice(0, limit)
   const last = page.at(-1)
@@ -34,10 +42,16 @@ export function find(db: Connection, query: FindQuery): Page {
   }
 }
 
-/** Says what the partial indexes say, so that the planner may use them (https://sqlite.org/partialindex.html). */
-function stateCondition(state: number): string {
-  if (state === STATE.scheduled || state === STATE.running) return `state = ${state} and state in (0, 2)`
-  return `state = ${state}`
+/** Where the jobs of a state stand when they are few; many are soonest met by walking the newest jobs. */
+function fewIn(db: Connection, state: JobState): string | undefined {
+  const { n } = db.sql('select coalesce(sum(n), 0) as n from counts where state = ?').get(STATE[state]) as {
+    n: number
+  }
+  if (n > FEW) return undefined
+  if (state === 'running') return 'running'
+  if (isEnded(state)) return `ended where state = ${STATE[state]}`
+  const waiting = `waiting where state = ${STATE[state]}`
+  return state === 'scheduled' ? waiting : `${waiting} union all select seq from ready`
 }
 
 export function depth(db: Connection, queue: string, now: number): Depth {
@@ -60,9 +74,10 @@ export function depth(db: Connection, queue: string, now: number): Depth {
 }
 
 function oldestAge(db: Connection, queue: string, ready: number, now: number): number | null {
-  const head = `select created, rank from jobs where queue = ? and state = 1 and blocked = 0 order by rank, seq limit ${ready > SCAN_LIMIT ? 1 : SCAN_LIMIT}`
-  const { created } = db.sql(`select min(created) as created from (${head})`).get(queue) as {
-    created: number | null
-  }
+  const { created } = db
+    .sql(
+      'select min(created) as created from (select seq from ready where queue = ? order by rank, seq limit ?) join jobs using (seq)',
+    )
+    .get(queue, ready > SCAN_LIMIT ? 1 : SCAN_LIMIT) as { created: number | null }
   return created === null ? null : Math.max(0, now - created)
 }

@@ -25,28 +25,27 @@ function forget(step: Step, state: number, maxAgeMs: number, maxCount: number): 
   if (n === 0) return 0
   const tooMany = Math.min(Math.max(0, n - maxCount), BATCH)
   const rows = [
-    ...remove(
-      step,
-      'select seq from jobs where state = ? and state >= 3 order by ended, seq limit ?',
-      state,
-      tooMany,
-    ),
-    ...remove(
-      step,
-      'select seq from jobs where state = ? and state >= 3 and ended <= ? order by ended, seq limit ?',
-      state,
-      step.now - maxAgeMs,
-      BATCH - tooMany,
-    ),
+    ...oldest(step, 'state = ? order by at, seq limit ?', state, tooMany),
+    ...oldest(step, 'state = ? and at <= ? order by at, seq limit ?', state, step.now - maxAgeMs, BATCH),
   ]
-  for (const { queue } of rows) step.count(queue, state, -1)
-  return rows.length
+  const bySeq = new Map(rows.slice(0, BATCH).map(({ seq, queue }) => [seq, queue]))
+  forgetJobs(step, [...bySeq.keys()])
+  for (const queue of bySeq.values()) step.count(queue, state, -1)
+  return bySeq.size
 }
 
-function remove(step: Step, which: string, ...values: number[]): { queue: string }[] {
-  return step.db.sql(`delete from jobs where seq in (${which}) returning queue`).all(...values) as {
+function oldest(step: Step, which: string, ...values: number[]): { seq: number; queue: string }[] {
+  return step.db.sql(`select seq, queue from ended where ${which}`).all(...values) as {
+    seq: number
     queue: string
   }[]
+}
+
+/** Removes ended jobs and all that is known of them. */
+export function forgetJobs(step: Step, seqs: readonly number[]): void {
+  const list = JSON.stringify(seqs)
+  for (const table of ['ended', 'notes', 'jobs'])
+    step.db.sql(`delete from ${table} where seq in (select value from json_each(?))`).run(list)
 }
 
 /** The newest row of events always stays: the numbering goes on from it. */

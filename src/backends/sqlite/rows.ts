@@ -12,14 +12,18 @@ export const STATE: Readonly<Record<JobState, number>> = {
   cancelled: 5,
 }
 
-/** A row of `jobs`, as node:sqlite gives it. */
+/** A row of `records`, as node:sqlite gives it. */
 export interface Row {
   seq: number
   id: string
   queue: string
   task: string
+  rank: number
   state: number
+  /** Queued, and behind an earlier one of its key. */
+  blocked: number | null
   due: number | null
+  claim: number | null
   key: string | null
   priority: number
   created: number
@@ -31,7 +35,7 @@ export interface Row {
   worker: string | null
   started: number | null
   ended: number | null
-  cancelling: number
+  cancelling: number | null
   payload: string
   trace: string | null
   result: string | null
@@ -56,7 +60,7 @@ export type JobRow = Pick<
 >
 
 export const JOB_COLUMNS =
-  'id, queue, task, payload, priority, created, max_attempts, key, run_at, deadline, trace'
+  'id, jobs.queue, task, payload, priority, created, max_attempts, key, run_at, deadline, trace'
 
 export function jobOf(row: JobRow): Job {
   const job: { -readonly [K in keyof Job]: Job[K] } = {

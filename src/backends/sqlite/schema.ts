@@ -4,7 +4,16 @@ import { BackendError } from '../../job/errors.ts'
 /** "ofld": tells our files from others (https://sqlite.org/pragma.html#pragma_application_id). */
 const APPLICATION_ID = 0x6f666c64
 
-/** Each brings the file one version forward; the version is `pragma user_version`. Only ever add at the end. */
+/** Files of version 1 were made before the first release. */
+export const FIRST_VERSION = 2
+
+/**
+ * Each brings the file one version forward; the version is `pragma user_version`. Only ever add at the end.
+ *
+ * What never changes about a job stands in `jobs`. Where it is stands in exactly one of four small tables, so that a move
+ * rewrites no payload: `waiting` (scheduled, or behind an earlier one of its key), `ready` (can start now, in the order in
+ * which it will), `running` (the claims) and `ended`. `notes` holds what few jobs have.
+ */
 export const migrations: readonly string[] = [
   `
   create table jobs (
@@ -12,48 +21,108 @@ export const migrations: readonly string[] = [
     id text not null unique,
     queue text not null,
     task text not null,
-    state integer not null,
-    rank integer not null,
-    blocked integer not null,
-    due integer,
-    publish integer,
-    published integer,
     key text,
     priority integer not null,
     created integer not null,
     run_at integer,
     deadline integer,
-    attempt integer not null default 0,
     max_attempts integer not null,
-    fence integer not null default 0,
-    worker text,
-    started integer,
-    ended integer,
-    cancelling integer not null default 0,
+    rank integer not null,
     payload text not null,
-    trace text,
-    result text,
-    faults text,
-    progress text,
-    log text
+    trace text
   );
-  create index jobs_ready on jobs (queue, rank, seq) where state = 1 and blocked = 0;
-  create index jobs_due on jobs (due) where state in (0, 2);
-  create index jobs_ended on jobs (state, ended) where state >= 3;
   create index jobs_task on jobs (task, seq);
-  create index jobs_dead on jobs (queue, seq) where state = 4;
   create index jobs_key on jobs (queue, key, seq) where key is not null;
-  create index jobs_line on jobs (queue, key, fence = 0, seq) where key is not null and state < 3 and (state <> 0 or fence > 0);
-  create index jobs_head on jobs (queue, key) where key is not null and (state = 2 or (state = 1 and blocked = 0));
-  create index jobs_deadline on jobs (deadline) where deadline is not null and state < 2;
-  create index jobs_publish on jobs (publish) where publish is not null;
+
+  create table waiting (
+    seq integer primary key,
+    state integer not null,
+    due integer,
+    attempt integer not null,
+    fence integer not null,
+    started integer
+  );
+  create index waiting_due on waiting (due) where due is not null;
+
+  create table ready (
+    queue text not null,
+    rank integer not null,
+    seq integer not null,
+    attempt integer not null,
+    fence integer not null,
+    started integer,
+    publish integer,
+    published integer,
+    primary key (queue, rank, seq)
+  ) without rowid;
+  create index ready_publish on ready (publish) where publish is not null;
+
+  create table running (
+    seq integer primary key,
+    claim integer not null,
+    until integer not null,
+    worker text not null,
+    cancelling integer not null,
+    attempt integer not null,
+    fence integer not null,
+    started integer not null
+  );
+  create index running_until on running (until);
+
+  create table ended (
+    seq integer primary key,
+    queue text not null,
+    state integer not null,
+    at integer not null,
+    attempt integer not null,
+    fence integer not null,
+    started integer,
+    result text
+  );
+  create index ended_at on ended (state, at);
+  create index ended_dead on ended (queue, seq) where state = 4;
+
+  create table notes (seq integer primary key, faults text, progress text, log text);
+
+  create table line (
+    queue text not null,
+    key text not null,
+    fresh integer not null,
+    seq integer not null,
+    held integer not null,
+    primary key (queue, key, fresh, seq)
+  ) without rowid;
+  create index line_held on line (queue, key) where held = 1;
+
+  create table deadlines (deadline integer not null, seq integer not null, primary key (deadline, seq)) without rowid;
   create table counts (queue text not null, state integer not null, n integer not null, primary key (queue, state)) without rowid;
   create table paused (queue text primary key) without rowid;
   create table settings (name text primary key, value) without rowid;
+  insert into settings values ('claims', 0);
   create table events (first integer primary key, last integer not null, at integer not null, body text not null);
   create table peers (port integer primary key, seen integer not null);
+
+  create view records as
+    select jobs.*,
+      coalesce(ended.state, iif(running.seq is null, waiting.state, 2), 1) as state,
+      waiting.state = 1 as blocked,
+      coalesce(ended.attempt, running.attempt, waiting.attempt, ready.attempt) as attempt,
+      coalesce(ended.fence, running.fence, waiting.fence, ready.fence) as fence,
+      coalesce(ended.started, running.started, waiting.started, ready.started) as started,
+      coalesce(running.until, waiting.due) as due,
+      running.claim, running.worker, running.cancelling,
+      ended.at as ended, ended.result,
+      notes.faults, notes.progress, notes.log
+    from jobs
+    left join ended on ended.seq = jobs.seq
+    left join running on running.seq = jobs.seq
+    left join waiting on waiting.seq = jobs.seq
+    left join ready on ready.queue = jobs.queue and ready.rank = jobs.rank and ready.seq = jobs.seq
+    left join notes on notes.seq = jobs.seq;
   `,
 ]
+
+export const VERSION = FIRST_VERSION + migrations.length - 1
 
 /** Opens an empty file as a store, brings an older one forward, and refuses a foreign or newer one. */
 export function applySchema(db: DatabaseSync, path: string): void {
@@ -64,24 +133,28 @@ export function applySchema(db: DatabaseSync, path: string): void {
   if (before.application !== 0 && before.application !== APPLICATION_ID) {
     throw new BackendError('BACKEND_CORRUPT', `${path} belongs to another application; name another file`)
   }
-  if (before.version > migrations.length) {
+  if (before.version > VERSION) {
     throw new BackendError(
       'BACKEND_NEWER',
-      `${path} has schema version ${before.version}, this release knows up to ${migrations.length}: upgrade offload here; nothing was changed`,
+      `${path} has schema version ${before.version}, this release knows up to ${VERSION}: upgrade offload here; nothing was changed`,
+    )
+  }
+  if (before.tables > 0 && before.version < FIRST_VERSION) {
+    throw new BackendError(
+      'BACKEND_CORRUPT',
+      `${path} was made by a pre-release (schema version ${before.version}): finish its jobs with that one, or name another file`,
     )
   }
   if (before.tables === 0) db.exec('pragma auto_vacuum = incremental')
   db.exec(
     'pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory; pragma journal_size_limit = 67108864',
   )
-  if (before.version === migrations.length) return
+  if (before.version === VERSION) return
   db.exec('begin immediate')
   try {
     const { version } = identity(db)
-    for (const migration of migrations.slice(version)) db.exec(migration)
-    db.exec(
-      `pragma application_id = ${APPLICATION_ID}; pragma user_version = ${Math.max(version, migrations.length)}`,
-    )
+    for (const migration of migrations.slice(Math.max(0, version - FIRST_VERSION + 1))) db.exec(migration)
+    db.exec(`pragma application_id = ${APPLICATION_ID}; pragma user_version = ${Math.max(version, VERSION)}`)
     db.exec('commit')
   } catch (error) {
     if (db.isTransaction) db.exec('rollback')

@@ -1,7 +1,9 @@
+import type { SQLInputValue } from 'node:sqlite'
 import type { Clock } from '../../clock.ts'
 import type { JobRecord } from '../../job/job.ts'
+import { isEnded } from '../../job/job.ts'
 import type { Move } from '../../job/state.ts'
-import { move, rankAfter } from '../../job/state.ts'
+import { isInLine, move, rankAfter } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
 import type { Connection, Durability } from './connection.ts'
@@ -50,74 +52,186 @@ export class Step {
     states.set(state, (states.get(state) ?? 0) + by)
   }
 
+  /** How many jobs of a queue are scheduled or queued. */
+  waitingIn(queue: string): number {
+    const { n } = this.db
+      .sql('select coalesce(sum(n), 0) as n from counts where queue = ? and state < 2')
+      .get(queue) as { n: number }
+    const states = this.#counts.get(queue)
+    return n + (states?.get(STATE.scheduled) ?? 0) + (states?.get(STATE.queued) ?? 0)
+  }
+
+  /** A number that no claim had before. */
+  nextClaim(): number {
+    const { value } = this.db
+      .sql(`update settings set value = value + 1 where name = 'claims' returning value`)
+      .get() as { value: number }
+    return value
+  }
+
+  /** The whole records of the jobs whose numbers a query finds, in its order. */
+  records(query: string, ...values: SQLInputValue[]): Row[] {
+    const found = this.db.sql(query).all(...values) as { seq: number }[]
+    const one = this.db.sql('select * from records where seq = ?')
+    return found.map(({ seq }) => one.get(seq) as unknown as Row)
+  }
+
   /** Moves one job, by the one function that decides, and writes it. False when the move is not legal. */
   apply(row: Row, how: Move): boolean {
     const before = recordOf(row)
     const after = move(before, how, this.now)
     if (after === undefined) return false
-    this.#write(row.seq, after, rankAfter(how, after, this.now))
+    this.#leave(row, before)
+    this.#enter(row, after, rankAfter(how, after, this.now) ?? row.rank)
+    if (after.faults !== before.faults) this.note(row.seq, 'faults', JSON.stringify(after.faults))
     this.count(row.queue, row.state, -1)
     this.count(row.queue, STATE[after.state], 1)
     this.events.push([eventOf(how, before, after), row.id, row.queue, row.task, after.attempt])
-    const deadline = after.state === 'queued' || after.state === 'scheduled' ? after.deadline : undefined
-    this.dueAt = Math.min(this.dueAt, after.dueAt ?? this.dueAt, deadline ?? this.dueAt)
     if (row.key !== null) this.lineUp(row.queue, row.key)
-    else if (after.state === 'queued') this.startable.add(row.queue)
     return true
   }
 
-  #write(seq: number, job: JobRecord, place: number | undefined): void {
-    const open = job.state === 'queued' && job.key === undefined
+  #leave({ seq, queue, rank, state, blocked }: Row, before: JobRecord): void {
+    if (isEnded(before.state)) this.db.sql('delete from ended where seq = ?').run(seq)
+    else if (state === STATE.running) this.db.sql('delete from running where seq = ?').run(seq)
+    else if (state === STATE.scheduled || blocked === 1)
+      this.db.sql('delete from waiting where seq = ?').run(seq)
+    else this.db.sql('delete from ready where queue = ? and rank = ? and seq = ?').run(queue, rank, seq)
+    if (isInLine(before) && before.key !== undefined) this.leaveLine(queue, before.key, seq, before.fence)
+    if (before.deadline !== undefined) this.dropDeadline(seq, before.deadline)
+  }
+
+  #enter({ seq, queue, claim, rank: oldRank }: Row, after: JobRecord, rank: number): void {
+    const { state, attempt, fence, startedAt: started = null, dueAt = null } = after
+    const open = state === 'queued' && after.key === undefined
+    if (rank !== oldRank) this.db.sql('update jobs set rank = ? where seq = ?').run(rank, seq)
+    if (isEnded(state)) {
+      this.db
+        .sql('insert into ended values (?, ?, ?, ?, ?, ?, ?, ?)')
+        .run(
+          seq,
+          queue,
+          STATE[state],
+          after.endedAt ?? this.now,
+          attempt,
+          fence,
+          started,
+          after.result ?? null,
+        )
+    } else if (state === 'running') {
+      this.db
+        .sql('insert into running values (?, ?, ?, ?, ?, ?, ?, ?)')
+        .run(
+          seq,
+          claim,
+          dueAt,
+          after.worker ?? '',
+          after.cancelling === true ? 1 : 0,
+          attempt,
+          fence,
+          started,
+        )
+    } else if (open) {
+      this.db
+        .sql('insert into ready values (?, ?, ?, ?, ?, ?, ?, null)')
+        .run(queue, rank, seq, attempt, fence, started, this.publishAt)
+      this.startable.add(queue)
+    } else {
+      this.db
+        .sql('insert into waiting values (?, ?, ?, ?, ?, ?)')
+        .run(seq, STATE[state], dueAt, attempt, fence, started)
+    }
+    if (isInLine(after) && after.key !== undefined)
+      this.joinLine(queue, after.key, seq, fence, state === 'running')
+    if (after.deadline !== undefined && (state === 'queued' || state === 'scheduled'))
+      this.addDeadline(seq, after.deadline)
+    this.dueAt = Math.min(this.dueAt, dueAt ?? this.dueAt)
+  }
+
+  note(seq: number, column: 'faults' | 'progress' | 'log', text: string): void {
     this.db
       .sql(
-        `update jobs set state = ?, rank = coalesce(?, rank), blocked = ?, due = ?, publish = ?, published = null, attempt = ?, fence = ?, worker = ?,
-         started = ?, ended = ?, cancelling = ?, result = ?, faults = ? where seq = ?`,
+        `insert into notes (seq, ${column}) values (?, ?) on conflict (seq) do update set ${column} = excluded.${column}`,
       )
-      .run(
-        STATE[job.state],
-        place ?? null,
-        job.key === undefined || job.state !== 'queued' ? 0 : 1,
-        job.dueAt ?? null,
-        open ? this.publishAt : null,
-        job.attempt,
-        job.fence,
-        job.worker ?? null,
-        job.startedAt ?? null,
-        job.endedAt ?? null,
-        job.cancelling === true ? 1 : 0,
-        job.result ?? null,
-        job.faults.length === 0 ? null : JSON.stringify(job.faults),
-        seq,
-      )
+      .run(seq, text)
+  }
+
+  addDeadline(seq: number, deadline: number): void {
+    this.db.sql('insert into deadlines values (?, ?)').run(deadline, seq)
+    this.dueAt = Math.min(this.dueAt, deadline)
+  }
+
+  dropDeadline(seq: number, deadline: number): void {
+    this.db.sql('delete from deadlines where deadline = ? and seq = ?').run(deadline, seq)
+  }
+
+  isLineTaken(queue: string, key: string): boolean {
+    return this.db.sql('select 1 from line where queue = ? and key = ? limit 1').get(queue, key) !== undefined
+  }
+
+  /** `held`: it is running, or may be claimed. Who has begun before stands before the fresh ones. */
+  joinLine(queue: string, key: string, seq: number, fence: number, held: boolean): void {
+    this.db
+      .sql('insert into line values (?, ?, ?, ?, ?)')
+      .run(queue, key, fence === 0 ? 1 : 0, seq, held ? 1 : 0)
+  }
+
+  leaveLine(queue: string, key: string, seq: number, fence: number): void {
+    this.db
+      .sql('delete from line where queue = ? and key = ? and fresh = ? and seq = ?')
+      .run(queue, key, fence === 0 ? 1 : 0, seq)
+  }
+
+  /** The first of the line is claimed. */
+  startInLine(queue: string, key: string, seq: number, fence: number): void {
+    this.leaveLine(queue, key, seq, fence)
+    this.joinLine(queue, key, seq, fence + 1, true)
   }
 
   /** Opens the line of a key to its first job: who runs, else who has begun before, else who was accepted first. */
   lineUp(queue: string, key: string): void {
-    const held = this.db
+    const holder = this.db
       .sql(
-        `select seq, state from jobs where queue = ? and key = ?
-         and key is not null and (state = 2 or (state = 1 and blocked = 0))`,
+        `select line.seq, running.seq is not null as running from line left join running using (seq)
+         where line.queue = ? and line.key = ? and held = 1`,
       )
-      .all(queue, key) as { seq: number; state: number }[]
-    const running = held.some(({ state }) => state === STATE.running)
-    const first = running
-      ? undefined
-      : (this.db
-          .sql(
-            `select seq, state, blocked from jobs where queue = ? and key = ?
-             and key is not null and state < 3 and (state <> 0 or fence > 0) order by fence = 0, seq limit 1`,
-          )
-          .get(queue, key) as { seq: number; state: number; blocked: number } | undefined)
-    for (const { seq, state } of held) {
-      if (state === STATE.queued && seq !== first?.seq)
-        this.db.sql('update jobs set blocked = 1, publish = null where seq = ?').run(seq)
-    }
-    if (first?.state !== STATE.queued) return
-    if (first.blocked === 1)
-      this.db
-        .sql('update jobs set blocked = 0, publish = ?, published = null where seq = ?')
-        .run(this.publishAt, first.seq)
-    this.startable.add(queue)
+      .get(queue, key) as { seq: number; running: number } | undefined
+    if (holder?.running === 1) return
+    const first = this.db
+      .sql('select seq from line where queue = ? and key = ? order by fresh, seq limit 1')
+      .get(queue, key) as { seq: number } | undefined
+    if (holder !== undefined && holder.seq !== first?.seq) this.#shut(queue, key, holder.seq)
+    if (first !== undefined && first.seq !== holder?.seq) this.#open(queue, key, first.seq)
+    if (first !== undefined) this.startable.add(queue)
+  }
+
+  #shut(queue: string, key: string, seq: number): void {
+    this.db
+      .sql(
+        'insert into waiting select seq, 1, null, attempt, fence, started from ready where queue = ? and rank = (select rank from jobs where seq = ?) and seq = ?',
+      )
+      .run(queue, seq, seq)
+    this.db
+      .sql('delete from ready where queue = ? and rank = (select rank from jobs where seq = ?) and seq = ?')
+      .run(queue, seq, seq)
+    this.#hold(queue, key, seq, 0)
+  }
+
+  /** A first one that is scheduled keeps the line shut until it is due. */
+  #open(queue: string, key: string, seq: number): void {
+    const { changes } = this.db
+      .sql(
+        `insert into ready select queue, rank, seq, attempt, fence, started, ?, null from waiting join jobs using (seq)
+         where seq = ? and waiting.state = 1`,
+      )
+      .run(this.publishAt, seq)
+    if (changes === 0) return
+    this.db.sql('delete from waiting where seq = ?').run(seq)
+    this.#hold(queue, key, seq, 1)
+  }
+
+  #hold(queue: string, key: string, seq: number, held: number): void {
+    this.db.sql('update line set held = ? where queue = ? and key = ? and seq = ?').run(held, queue, key, seq)
   }
 
   /** Writes what was added up. The last thing a transaction does. */
