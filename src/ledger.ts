@@ -16,8 +16,15 @@ export interface Ledger {
   find(query: FindQuery): Promise<Page>
   depth(queue: string): Promise<Depth>
   act(action: Action): Promise<Acted>
-  /** Events in order from after `after` (from now when undefined), in batches, until `signal` aborts. */
-  watch(after: number | undefined, signal: AbortSignal): AsyncIterable<readonly JobEvent[]>
+  /**
+   * Events in order from after `after` (from now when undefined), in batches, until `signal` aborts. Who wants only some
+   * `types` may be spared the others; gaps are told all the same.
+   */
+  watch(
+    after: number | undefined,
+    signal: AbortSignal,
+    types?: readonly JobEventType[],
+  ): AsyncIterable<readonly JobEvent[]>
   close(): Promise<void>
 }
 
@@ -77,20 +84,24 @@ export interface Acted {
   readonly verdicts: readonly ActVerdict[]
 }
 
-export type JobEventType =
-  | 'accepted'
-  | 'queued'
-  | 'started'
-  | 'progress'
-  | 'retrying'
-  | 'snoozed'
-  | 'released'
-  | 'cancelling'
-  | 'done'
-  | 'dead'
-  | 'cancelled'
-  | 'revived'
-  | 'gap'
+/** Stores may keep the position: only ever add at the end. */
+export const jobEventTypes = [
+  'accepted',
+  'queued',
+  'started',
+  'progress',
+  'retrying',
+  'snoozed',
+  'released',
+  'cancelling',
+  'done',
+  'dead',
+  'cancelled',
+  'revived',
+  'gap',
+] as const
+
+export type JobEventType = (typeof jobEventTypes)[number]
 
 /** Something that happened to a job. `eventId` grows by one an event. `gap`: events before this one are gone. */
 export interface JobEvent {

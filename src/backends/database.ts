@@ -53,10 +53,11 @@ export async function* watchEvents(
     const listening = wake.listen(EVENTS, POLL_MS, signal)
     try {
       const page = await read(position)
+      const isNew = page.next !== position
       position = page.next
       if (page.gap) yield [gapBefore(page)]
       if (page.events.length > 0) yield page.events
-      else await listening.hint
+      else if (!isNew) await listening.hint
     } finally {
       listening.stop()
     }

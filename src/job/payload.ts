@@ -143,28 +143,20 @@ function pollutes(root: unknown): boolean {
   return false
 }
 
-/** The value that a schema makes of an input, every failing path listed otherwise. @throws InputError with the code given */
-export async function validate(
+/**
+ * The value that a schema makes of an input, every failing path listed otherwise; a promise only when the schema needs one.
+ * @throws InputError with the code given
+ */
+export function validate(
   schema: StandardSchemaV1,
   input: unknown,
   task: string,
-  code: 'INPUT_INVALID' | 'RESULT_INVALID',
-): Promise<unknown> {
-  const answer = schema['~standard'].validate(input)
-  const result = answer instanceof Promise ? await answer : answer
-  return unwrap(result, task, code)
-}
-
-/** As {@link validate}, without a promise when the schema needs none. */
-export function validateNow(
-  schema: StandardSchemaV1,
-  input: unknown,
-  task: string,
+  code: 'INPUT_INVALID' | 'RESULT_INVALID' = 'INPUT_INVALID',
 ): unknown | Promise<unknown> {
   const answer = schema['~standard'].validate(input)
   return answer instanceof Promise
-    ? answer.then((result) => unwrap(result, task, 'INPUT_INVALID'))
-    : unwrap(answer, task, 'INPUT_INVALID')
+    ? answer.then((result) => unwrap(result, task, code))
+    : unwrap(answer, task, code)
 }
 
 function unwrap(

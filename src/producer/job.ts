@@ -2,7 +2,7 @@ import { toMs } from '../duration.ts'
 import { OffloadError } from '../job/errors.ts'
 import { checkId, checkKey } from '../job/id.ts'
 import type { Job } from '../job/job.ts'
-import { encode, validateNow } from '../job/payload.ts'
+import { encode, validate } from '../job/payload.ts'
 import { checkPriority } from '../job/priority.ts'
 import type { AnyTask, EnqueueOptions } from '../task.ts'
 
@@ -31,7 +31,7 @@ export function makeJob(
     ...(options.deadline === undefined ? {} : { deadline: deadlineOf(options.deadline, now) }),
     ...(options.trace === undefined ? {} : { trace: checkTrace(options.trace) }),
   }
-  const checked = validateNow(task.input, input, task.name)
+  const checked = validate(task.input, input, task.name)
   return checked instanceof Promise ? checked.then(() => job) : job
 }
 

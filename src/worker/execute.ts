@@ -1,12 +1,13 @@
 import type { Claim } from '../broker.ts'
-import { AbortedError, OffloadError } from '../job/errors.ts'
+import { OffloadError } from '../job/errors.ts'
 import { faultOf } from '../job/fault.ts'
 import type { Outcome } from '../job/outcome.ts'
 import { outcomeType } from '../job/outcome.ts'
 import { decode, encode, validate } from '../job/payload.ts'
 import { backoffMs, waitAfter } from '../job/retry.ts'
 import type { Ending } from '../job/state.ts'
-import type { AnyTask, Enqueue, JobContext } from '../task.ts'
+import type { AnyTask, Enqueue } from '../task.ts'
+import type { Attempt } from './attempt.ts'
 import type { RunIsolated } from './isolate/pool.ts'
 
 /** What a run needs from its worker. */
@@ -21,36 +22,23 @@ export interface Surroundings {
   readonly onBlocked: (claim: Claim, ms: number) => void
 }
 
-/** What a running handler reports, until the next beat carries it off. */
-export interface Reports {
-  progress?: string
-  log: { at: number; message: string }[]
-}
-
-const PROGRESS_BYTES = 4096
-const LOG_CHARS = 1000
 const BLOCKED_MS = 100
+/** A handler that heeds its signal may end in its own words within this time. */
+const GRACE_MS = 100
 
-/** From a claim to the value that ends it. Never rejects. */
-export async function execute(
-  claim: Claim,
-  signal: AbortSignal,
-  reports: Reports,
-  around: Surroundings,
-): Promise<Ending> {
-  let task: AnyTask | undefined
-  let input: unknown
+/** From a claim to the value that ends it. Never throws or rejects; a promise only where something must be waited for. */
+export function execute(attempt: Attempt, around: Surroundings): Ending | Promise<Ending> {
+  const { claim } = attempt
   try {
-    task = taskOf(claim, around.tasks)
-    input = await validate(task.input, decode(claim.job.payload), task.name, 'INPUT_INVALID')
+    const task = taskOf(claim, around.tasks)
+    const input = validate(task.input, decode(claim.job.payload), task.name)
+    if (!(input instanceof Promise)) return run(task, input, attempt, around)
+    return input.then(
+      (valid) => run(task, valid, attempt, around),
+      (error: unknown) => dead(error, claim, around),
+    )
   } catch (error) {
     return dead(error, claim, around)
-  }
-  try {
-    const value = await run(task, input, claim, signal, reports, around)
-    return await endingOf(value, task, claim, around)
-  } catch (error) {
-    return endingOfError(error, task, claim, signal, around)
   }
 }
 
@@ -65,82 +53,63 @@ function taskOf({ job, malformed }: Claim, tasks: ReadonlyMap<string, AnyTask>):
   )
 }
 
-async function run(
+function run(
   task: AnyTask,
   input: unknown,
-  claim: Claim,
-  signal: AbortSignal,
-  reports: Reports,
+  attempt: Attempt,
   around: Surroundings,
-): Promise<unknown> {
-  signal.throwIfAborted()
-  const context = contextOf(input, claim, signal, reports, around)
-  const work =
-    task.isolate === undefined
-      ? inline(task, input, context, claim, around)
-      : around.isolated(task, claim.job.payload, context)
-  return raceAbort(work, signal)
-}
-
-function inline(
-  task: AnyTask,
-  input: unknown,
-  context: JobContext,
-  claim: Claim,
-  around: Surroundings,
-): unknown {
+): Ending | Promise<Ending> {
+  const { claim } = attempt
+  if (attempt.reason !== undefined) return endingOfError(attempt.reason, task, attempt, around)
+  const context = attempt.context(input, around.enqueue, around.now)
   const begun = performance.now()
-  const work = task.run(input, context)
-  const heldMs = performance.now() - begun
-  if (heldMs > BLOCKED_MS) around.onBlocked(claim, Math.round(heldMs))
-  return work
-}
-
-/** A handler may ignore its signal: its slot is freed at the abort all the same, and what it does later is refused. */
-function raceAbort(work: unknown, signal: AbortSignal): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      const grace = setTimeout(() => reject(signal.reason as Error), GRACE_MS)
-      grace.unref()
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    Promise.resolve(work)
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', onAbort))
-  })
-}
-
-/** A handler that heeds its signal may end in its own words within this time. */
-const GRACE_MS = 100
-
-function contextOf(
-  input: unknown,
-  { job, attempt }: Claim,
-  signal: AbortSignal,
-  reports: Reports,
-  around: Surroundings,
-): JobContext {
-  return {
-    id: job.id,
-    task: job.task,
-    queue: job.queue,
-    attempt,
-    maxAttempts: job.maxAttempts,
-    input,
-    key: job.key,
-    signal,
-    progress(value) {
-      reports.progress = encode(value, PROGRESS_BYTES)
-    },
-    log(message) {
-      reports.log.push({ at: around.now(), message: String(message).slice(0, LOG_CHARS).toWellFormed() })
-      if (reports.log.length > 100) reports.log.shift()
-    },
-    enqueue: around.enqueue,
+  try {
+    const value =
+      task.isolate === undefined
+        ? task.run(input, context)
+        : around.isolated(task, claim.job.payload, context)
+    const heldMs = performance.now() - begun
+    if (heldMs > BLOCKED_MS) around.onBlocked(claim, Math.round(heldMs))
+    return isThenable(value)
+      ? untilAborted(value, task, attempt, around)
+      : endingOf(value, task, claim, around)
+  } catch (error) {
+    return endingOfError(error, task, attempt, around)
   }
 }
 
-async function endingOf(value: unknown, task: AnyTask, claim: Claim, around: Surroundings): Promise<Ending> {
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  )
+}
+
+/** A handler may ignore its signal: its slot is freed at the abort all the same, and what it does later is refused. */
+function untilAborted(
+  work: PromiseLike<unknown>,
+  task: AnyTask,
+  attempt: Attempt,
+  around: Surroundings,
+): Promise<Ending> {
+  return new Promise((resolve) => {
+    const fail = (error: unknown): void => resolve(endingOfError(error, task, attempt, around))
+    attempt.onAbort = (reason) => void setTimeout(() => fail(reason), GRACE_MS).unref()
+    Promise.resolve(work).then((value) => {
+      try {
+        resolve(endingOf(value, task, attempt.claim, around))
+      } catch (error) {
+        fail(error)
+      }
+    }, fail)
+  })
+}
+
+function endingOf(
+  value: unknown,
+  task: AnyTask,
+  claim: Claim,
+  around: Surroundings,
+): Ending | Promise<Ending> {
   const outcome = value as Outcome
   switch (outcomeType(value)) {
     case 'retry': {
@@ -163,12 +132,17 @@ async function endingOf(value: unknown, task: AnyTask, claim: Claim, around: Sur
 }
 
 /** A result that cannot be stored would fail the same way every time: dead, not tried again. */
-async function done(value: unknown, task: AnyTask, claim: Claim, around: Surroundings): Promise<Ending> {
+function done(value: unknown, task: AnyTask, claim: Claim, around: Surroundings): Ending | Promise<Ending> {
   if (value === undefined) return { type: 'done' }
+  const stored = (result: unknown): Ending => ({
+    type: 'done',
+    result: encode(result, around.resultBytes, 'RESULT_INVALID'),
+  })
   try {
-    const result =
-      task.output === undefined ? value : await validate(task.output, value, task.name, 'RESULT_INVALID')
-    return { type: 'done', result: encode(result, around.resultBytes, 'RESULT_INVALID') }
+    if (task.output === undefined) return stored(value)
+    const valid = validate(task.output, value, task.name, 'RESULT_INVALID')
+    if (!(valid instanceof Promise)) return stored(valid)
+    return valid.then(stored).catch((error: unknown) => dead(error, claim, around))
   } catch (error) {
     return dead(error, claim, around)
   }
@@ -177,14 +151,12 @@ async function done(value: unknown, task: AnyTask, claim: Claim, around: Surroun
 function endingOfError(
   error: unknown,
   task: AnyTask,
-  claim: Claim,
-  signal: AbortSignal,
+  { claim, reason }: Attempt,
   around: Surroundings,
 ): Ending {
-  const reason: unknown = signal.aborted ? signal.reason : undefined
-  if (reason instanceof AbortedError && reason.code === 'JOB_CANCELLED') return { type: 'cancelled' }
-  if (reason instanceof AbortedError && reason.code === 'WORKER_STOPPED') return { type: 'release' }
-  const cause = reason instanceof AbortedError ? reason : error
+  if (reason?.code === 'JOB_CANCELLED') return { type: 'cancelled' }
+  if (reason?.code === 'WORKER_STOPPED') return { type: 'release' }
+  const cause = reason ?? error
   const fault = faultOf(cause, claim.attempt, around.now())
   let wait: number | undefined
   try {

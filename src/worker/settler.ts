@@ -1,11 +1,13 @@
-import { Batcher } from '../batch.ts'
 import type { Broker, Claim } from '../broker.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
+import { BackendError } from '../job/errors.ts'
 import type { Ending, Settlement } from '../job/state.ts'
 import type { Logger } from '../log.ts'
 
-const MAX_BATCH = 500
+const MAX_BATCH = 1000
+/** So many batches may be under way at once. */
+const MAX_OUT = 2
 
 /** What a listener is told about one attempt. */
 export interface WorkEvent {
@@ -29,56 +31,112 @@ export interface SettlerParts {
   readonly onTrouble: (error: unknown) => void
 }
 
-/** Ends claims in batches, through faults of the backend, and tells how each attempt ended. */
+interface Ended {
+  readonly claim: Claim
+  readonly ending: Ending
+  readonly givenUpAt: number
+}
+
+/** Ends claims behind the runs: in batches, through faults of the backend, telling how each attempt ended. */
 export class Settler {
   readonly #parts: SettlerParts
-  #batches: Batcher<Settlement, boolean> | undefined
+  #waiting: Ended[] = []
+  #out = 0
+  #planned = false
+  readonly #idle: (() => void)[] = []
 
   constructor(parts: SettlerParts) {
     this.#parts = parts
   }
 
-  async settle(claim: Claim, ending: Ending): Promise<void> {
-    const { broker, clock, random, logger, leaseMs, tell, onTrouble } = this.#parts
-    const { job, attempt } = claim
-    const about: WorkEvent = { jobId: job.id, task: job.task, queue: job.queue, attempt }
-    const givenUpAt = clock.now() + leaseMs
-    for (let tries = 0; ; tries++) {
+  /** Everything that ends in one turn of the event loop goes out together. */
+  settle(claim: Claim, ending: Ending): void {
+    this.#waiting.push({ claim, ending, givenUpAt: this.#parts.clock.now() + this.#parts.leaseMs })
+    this.#plan()
+  }
+
+  /** Resolves when every end was stored or given up. */
+  async idle(): Promise<void> {
+    while (this.#waiting.length > 0 || this.#out > 0)
+      await new Promise<void>((resolve) => this.#idle.push(resolve))
+  }
+
+  #plan(): void {
+    if (this.#planned || this.#waiting.length === 0 || this.#out >= MAX_OUT) return
+    this.#planned = true
+    setImmediate(() => {
+      this.#planned = false
+      void this.#flush()
+    })
+  }
+
+  async #flush(): Promise<void> {
+    const batch = this.#waiting.splice(0, MAX_BATCH)
+    this.#out++
+    this.#plan()
+    await this.#store(batch)
+    this.#out--
+    this.#plan()
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  async #store(batch: readonly Ended[]): Promise<void> {
+    const { broker, clock, random, onTrouble } = this.#parts
+    let left = batch
+    for (let tries = 0; left.length > 0; tries++) {
       try {
-        if (await this.#batcher(await broker()).add({ claim, ...ending })) {
-          return this.#tell(ending, about, job.maxAttempts)
-        }
-        logger.warn(
-          about,
-          'the lease was lost before the job ended here; its end was refused, it is run elsewhere',
-        )
-        return tell('lost', about)
+        return await this.#send(await broker(), left)
       } catch (error) {
         onTrouble(error)
-        if (clock.now() > givenUpAt) {
-          logger.error(
-            { ...about, error: String(error) },
-            'the end could not be stored within the lease; the job will run again',
-          )
-          return tell('lost', { ...about, error })
-        }
+        left = this.#withoutLate(left, error)
+        if (left.length > 1 && !(error instanceof BackendError)) return this.#storeEach(left)
         await sleep(clock, random() * Math.min(2000, 50 * 2 ** tries))
       }
     }
   }
 
-  #batcher(broker: Broker): Batcher<Settlement, boolean> {
-    this.#batches ??= new Batcher(Math.min(MAX_BATCH, broker.features.maxBatch), (batch) =>
-      broker.settle(batch),
-    )
-    return this.#batches
+  /** One that cannot be stored must not hold up the others. */
+  async #storeEach(batch: readonly Ended[]): Promise<void> {
+    await Promise.all(batch.map((one) => this.#store([one])))
   }
 
-  #tell(ending: Ending, about: WorkEvent, maxAttempts: number): void {
+  async #send(broker: Broker, batch: readonly Ended[]): Promise<void> {
+    const most = broker.features.maxBatch
+    for (let at = 0; at < batch.length; at += most) {
+      const part = batch.length <= most ? batch : batch.slice(at, at + most)
+      const settlements = part.map(({ claim, ending }): Settlement => ({ claim, ...ending }))
+      const held = await broker.settle(settlements)
+      for (const [index, ended] of part.entries()) this.#tell(ended, held[index] === true)
+    }
+  }
+
+  #withoutLate(batch: readonly Ended[], error: unknown): readonly Ended[] {
+    const { clock, logger, tell } = this.#parts
+    const now = clock.now()
+    return batch.filter(({ claim, givenUpAt }) => {
+      if (now <= givenUpAt) return true
+      const about = aboutOf(claim)
+      logger.error(
+        { ...about, error: String(error) },
+        'the end could not be stored within the lease; the job will run again',
+      )
+      tell('lost', { ...about, error })
+      return false
+    })
+  }
+
+  #tell({ claim, ending }: Ended, held: boolean): void {
     const { logger, tell } = this.#parts
-    if (ending.type === 'done') {
+    const about = aboutOf(claim)
+    if (!held) {
+      logger.warn(
+        about,
+        'the lease was lost before the job ended here; its end was refused, it is run elsewhere',
+      )
+      tell('lost', about)
+    } else if (ending.type === 'done') {
       tell('done', about)
-    } else if (ending.type === 'retry' && about.attempt < maxAttempts) {
+    } else if (ending.type === 'retry' && claim.attempt < claim.job.maxAttempts) {
       tell('failed', { ...about, error: ending.fault })
     } else if (ending.type === 'retry' || ending.type === 'dead') {
       const { code, message } = ending.fault
@@ -86,4 +144,8 @@ export class Settler {
       tell('dead', { ...about, error: ending.fault })
     }
   }
+}
+
+function aboutOf({ job, attempt }: Claim): WorkEvent {
+  return { jobId: job.id, task: job.task, queue: job.queue, attempt }
 }

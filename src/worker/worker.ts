@@ -1,20 +1,24 @@
 import { EventEmitter } from 'node:events'
 import type { Backend } from '../backend.ts'
 import { keepAlive } from '../batch.ts'
-import type { Broker, Claim } from '../broker.ts'
+import type { Claim } from '../broker.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
 import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
 import type { ErrorCode } from '../job/errors.ts'
-import { AbortedError, OffloadError } from '../job/errors.ts'
+import { OffloadError } from '../job/errors.ts'
 import { checkName } from '../job/id.ts'
+import type { Ending } from '../job/state.ts'
 import type { Logger } from '../log.ts'
 import type { AnyTask, Enqueue } from '../task.ts'
-import type { Reports, Surroundings } from './execute.ts'
+import { Attempt } from './attempt.ts'
+import type { Surroundings } from './execute.ts'
 import { execute } from './execute.ts'
 import { fetchAhead, smoothed } from './fetch-ahead.ts'
 import { IsolatePool } from './isolate/pool.ts'
+import { Leases } from './leases.ts'
+import { watchLoop } from './loop-watch.ts'
 import type { AttemptEnd, WorkEvent } from './settler.ts'
 import { Settler } from './settler.ts'
 
@@ -46,17 +50,12 @@ export interface WorkerParts {
   readonly name: string
 }
 
-interface Running {
-  readonly claim: Claim
-  readonly abort: AbortController
-  readonly reports: Reports
-}
-
 type EventName = AttemptEnd | 'error'
 
 /** Not 'error', which an emitter without listeners throws. */
 const TROUBLE = 'trouble'
-const REPORT_MS = 250
+/** Handlers are started for at most so long before the event loop has its turn. */
+const TURN_MS = 10
 
 /** Claims, runs and settles the jobs of some queues until it is stopped. */
 export class Worker {
@@ -66,15 +65,17 @@ export class Worker {
   readonly #queues: readonly string[]
   readonly #events = new EventEmitter()
   readonly #stopping = new AbortController()
-  readonly #running = new Map<Claim, Running>()
+  readonly #running = new Set<Attempt>()
   readonly #isolates: IsolatePool
   readonly #around: Surroundings
   readonly #release: () => void
   readonly #loops: Promise<unknown>
   readonly #settler: Settler
+  readonly #leases: Leases
   #buffer: Claim[] = []
   #meanRunMs: number | undefined
   #trouble: string | undefined
+  #starting = false
   readonly #awaiting: (() => void)[] = []
   #stopped: Promise<void> | undefined
   #ended = false
@@ -112,21 +113,34 @@ export class Worker {
           `task "${claim.job.task}" held the event loop for ${ms} ms: give it isolate: 'thread'`,
         ),
     }
+    const onTrouble = (error: unknown): void => this.#inTrouble(error)
     this.#settler = new Settler({
-      broker: () => this.#broker(),
+      broker: async () => (await parts.open()).broker,
       clock: parts.clock,
       random: parts.random,
       logger: parts.logger,
       leaseMs: this.#leaseMs,
       tell: (end, event) => void this.#events.emit(end, event),
-      onTrouble: (error) => this.#inTrouble(error),
+      onTrouble,
+    })
+    this.#leases = new Leases({
+      open: parts.open,
+      clock: parts.clock,
+      leaseMs: this.#leaseMs,
+      running: this.#running,
+      waiting: () => this.#buffer,
+      onLost: (lost) => {
+        this.#buffer = this.#buffer.filter((claim) => !lost.has(claim))
+      },
+      onTrouble,
+      stopping: this.#stopping.signal,
     })
     this.#release = keepAlive()
     this.#loops = Promise.all([
       ...this.#queues.map((queue) => this.#claimLoop(queue)),
-      this.#beatLoop(),
-      this.#watchCancels(),
-      this.#watchLoop(),
+      this.#leases.keep(),
+      this.#leases.watchCancels(),
+      watchLoop(parts.clock, this.#stopping.signal, (ms) => this.#onBlocked(ms)),
     ])
   }
 
@@ -168,8 +182,7 @@ export class Worker {
     this.#changed()
     await this.#releaseBuffer()
     const late = setTimeout(() => {
-      for (const { abort } of this.#running.values())
-        abort.abort(new AbortedError('WORKER_STOPPED', 'the worker is stopping'))
+      for (const attempt of this.#running) attempt.abort('WORKER_STOPPED', 'the worker is stopping')
     }, timeoutMs)
     while (this.#running.size > 0) await this.#change()
     clearTimeout(late)
@@ -181,9 +194,8 @@ export class Worker {
   }
 
   async #releaseBuffer(): Promise<void> {
-    const unbegun = this.#buffer
-    this.#buffer = []
-    await Promise.all(unbegun.map((claim) => this.#settler.settle(claim, { type: 'release' })))
+    for (const claim of this.#buffer.splice(0)) this.#settler.settle(claim, { type: 'release' })
+    await this.#settler.idle()
   }
 
   /** Keeps the buffer filled from one queue. */
@@ -197,7 +209,7 @@ export class Worker {
         continue
       }
       try {
-        const broker = await this.#broker()
+        const { broker } = await this.#parts.open()
         const claims = await broker.claim(queue, { limit, leaseMs: this.#leaseMs, worker: name, signal })
         failures = 0
         this.#recovered()
@@ -218,134 +230,59 @@ export class Worker {
     return this.#buffer.length * 2 > free + ahead ? 0 : missing
   }
 
+  /** Starts what the buffer holds and the slots allow. */
   #startSome(): void {
+    if (this.#starting) return
+    this.#starting = true
+    const begun = performance.now()
     while (this.#running.size < this.#concurrency && !this.#stopping.signal.aborted) {
       const claim = this.#buffer.shift()
-      if (claim === undefined) return
-      void this.#run(claim)
+      if (claim === undefined) break
+      this.#start(new Attempt(claim))
+      if (performance.now() - begun < TURN_MS) continue
+      setImmediate(() => this.#startSome())
+      break
     }
+    this.#starting = false
+    if (this.#stopping.signal.aborted || this.#wanted() > 0) this.#changed()
   }
 
-  async #run(claim: Claim): Promise<void> {
-    const running: Running = { claim, abort: new AbortController(), reports: { log: [] } }
-    this.#running.set(claim, running)
+  #start(attempt: Attempt): void {
+    this.#running.add(attempt)
     const begun = performance.now()
-    const timeoutMs = this.#parts.tasks.get(claim.job.task)?.timeoutMs
-    const cancelTimeout =
-      timeoutMs === undefined
-        ? undefined
-        : this.#parts.clock.after(timeoutMs, () =>
-            running.abort.abort(
-              new AbortedError('JOB_TIMEOUT', `the attempt took longer than ${timeoutMs} ms`, {
-                jobId: claim.job.id,
-              }),
-            ),
-          )
-    const ending = await execute(claim, running.abort.signal, running.reports, this.#around)
-    cancelTimeout?.()
-    this.#meanRunMs = smoothed(this.#meanRunMs, performance.now() - begun)
-    await this.#lastReports(running)
-    this.#running.delete(claim)
+    const cancelTimeout = this.#armTimeout(attempt)
+    const end = (ending: Ending): void => {
+      cancelTimeout?.()
+      this.#meanRunMs = smoothed(this.#meanRunMs, performance.now() - begun)
+      if (attempt.hasReports) void this.#leases.report(attempt).then(() => this.#end(attempt, ending))
+      else this.#end(attempt, ending)
+    }
+    const ending = execute(attempt, this.#around)
+    if (ending instanceof Promise) void ending.then(end)
+    else end(ending)
+  }
+
+  #armTimeout(attempt: Attempt): (() => void) | undefined {
+    const timeoutMs = this.#parts.tasks.get(attempt.claim.job.task)?.timeoutMs
+    if (timeoutMs === undefined) return undefined
+    return this.#parts.clock.after(timeoutMs, () =>
+      attempt.abort('JOB_TIMEOUT', `the attempt took longer than ${timeoutMs} ms`),
+    )
+  }
+
+  #end(attempt: Attempt, ending: Ending): void {
+    this.#settler.settle(attempt.claim, ending)
+    this.#running.delete(attempt)
     this.#startSome()
-    this.#changed()
-    await this.#settler.settle(claim, ending)
   }
 
-  async #lastReports({ claim, reports, abort }: Running): Promise<void> {
-    if (reports.progress === undefined && reports.log.length === 0) return
-    const beat = beatOf(claim, reports)
-    if (abort.signal.aborted && (abort.signal.reason as { code?: string }).code === 'LEASE_LOST') return
-    await (await this.#broker())
-      .renew([beat], this.#leaseMs)
-      .catch((error: unknown) => this.#inTrouble(error))
-  }
-
-  /** Renews every lease in one call, well before it ends, and carries progress and log lines sooner. */
-  async #beatLoop(): Promise<void> {
-    const { clock } = this.#parts
-    const everyMs = this.#leaseMs / 3
-    let renewedAt = clock.now()
-    while (!this.#stopping.signal.aborted || this.#running.size > 0) {
-      await sleep(
-        clock,
-        Math.min(REPORT_MS, everyMs),
-        this.#running.size === 0 ? this.#stopping.signal : undefined,
-      )
-      const all = clock.now() - renewedAt >= everyMs
-      if (all) renewedAt = clock.now()
-      const running = [...this.#running.values()].filter(
-        ({ reports }) => all || reports.progress !== undefined || reports.log.length > 0,
-      )
-      const waiting = all ? this.#buffer : []
-      if (running.length + waiting.length > 0) await this.#beat(running, waiting)
-    }
-  }
-
-  async #beat(running: readonly Running[], waiting: readonly Claim[]): Promise<void> {
-    try {
-      const beats = [
-        ...running.map(({ claim, reports }) => beatOf(claim, reports)),
-        ...waiting.map((claim) => ({ claim })),
-      ]
-      const states = await (await this.#broker()).renew(beats, this.#leaseMs)
-      running.forEach(({ claim, abort }, index) => {
-        if (states[index] === 'cancelled')
-          abort.abort(new AbortedError('JOB_CANCELLED', 'the job was cancelled', { jobId: claim.job.id }))
-        if (states[index] === 'lost')
-          abort.abort(
-            new AbortedError('LEASE_LOST', 'the lease was lost: the job is run elsewhere', {
-              jobId: claim.job.id,
-            }),
-          )
-      })
-      const lost = new Set(waiting.filter((_, index) => states[running.length + index] === 'lost'))
-      if (lost.size > 0) this.#buffer = this.#buffer.filter((claim) => !lost.has(claim))
-    } catch (error) {
-      this.#inTrouble(error)
-    }
-  }
-
-  /** Passes a cancel on as soon as the ledger tells of it; the beat would find it later. */
-  async #watchCancels(): Promise<void> {
-    const { signal } = this.#stopping
-    while (!signal.aborted) {
-      try {
-        const { ledger } = await this.#parts.open()
-        if (ledger === undefined) return
-        for await (const events of ledger.watch(undefined, signal)) {
-          for (const event of events) if (event.type === 'cancelling') this.#cancel(event.jobId)
-        }
-      } catch {
-        await sleep(this.#parts.clock, 1000, signal)
-      }
-    }
-  }
-
-  #cancel(jobId: string): void {
-    for (const { claim, abort } of this.#running.values()) {
-      if (claim.job.id === jobId)
-        abort.abort(new AbortedError('JOB_CANCELLED', 'the job was cancelled', { jobId }))
-    }
-  }
-
-  /** Names who may have blocked the event loop: then no lease is renewed and no timeout fires. */
-  async #watchLoop(): Promise<void> {
-    const everyMs = 500
-    while (!this.#stopping.signal.aborted) {
-      const begun = performance.now()
-      await sleep(this.#parts.clock, everyMs, this.#stopping.signal)
-      const lateMs = Math.round(performance.now() - begun - everyMs)
-      if (lateMs < 500 || this.#running.size === 0) continue
-      const tasks = [...new Set([...this.#running.keys()].map(({ job }) => job.task))]
-      this.#parts.logger.warn(
-        { tasks, ms: lateMs },
-        `the event loop was blocked for ${lateMs} ms while ${tasks.join(', ')} ran: give CPU-heavy tasks isolate: 'thread'`,
-      )
-    }
-  }
-
-  async #broker(): Promise<Broker> {
-    return (await this.#parts.open()).broker
+  #onBlocked(ms: number): void {
+    if (this.#running.size === 0) return
+    const tasks = [...new Set([...this.#running].map(({ claim }) => claim.job.task))]
+    this.#parts.logger.warn(
+      { tasks, ms },
+      `the event loop was blocked for ${ms} ms while ${tasks.join(', ')} ran: give CPU-heavy tasks isolate: 'thread'`,
+    )
   }
 
   #inTrouble(error: unknown): void {
@@ -374,14 +311,4 @@ export class Worker {
   #changed(): void {
     for (const resolve of this.#awaiting.splice(0)) resolve()
   }
-}
-
-function beatOf(
-  claim: Claim,
-  reports: Reports,
-): { claim: Claim; progress?: string; log?: { at: number; message: string }[] } {
-  const { progress, log } = reports
-  delete reports.progress
-  reports.log = []
-  return { claim, ...(progress === undefined ? {} : { progress }), ...(log.length === 0 ? {} : { log }) }
 }

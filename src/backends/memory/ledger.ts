@@ -10,6 +10,7 @@ import type {
   DeadFilter,
   FindQuery,
   JobEvent,
+  JobEventType,
   Ledger,
   OutboxWant,
   Page,
@@ -135,11 +136,18 @@ export class MemoryLedger implements Ledger {
     })
   }
 
-  watch(after: number | undefined, signal: AbortSignal): AsyncIterable<readonly JobEvent[]> {
+  watch(
+    after: number | undefined,
+    signal: AbortSignal,
+    types?: readonly JobEventType[],
+  ): AsyncIterable<readonly JobEvent[]> {
     const { events, wake } = this.#store
     const read = (position: number | undefined) => {
       this.#checkOpen()
-      return events.read(position)
+      const page = events.read(position)
+      return types === undefined
+        ? page
+        : { ...page, events: page.events.filter(({ type }) => types.includes(type)) }
     }
     return watchEvents(read, wake, after ?? events.last, signal)
   }

@@ -2,7 +2,16 @@ import type { BackendOptions } from '../../backend.ts'
 import type { Accepted, Beat, Claim, Depth, LeaseState, Room, Want } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
 import type { Settlement } from '../../job/state.ts'
-import type { Acted, Action, FindQuery, JobEvent, Ledger, OutboxWant, Page } from '../../ledger.ts'
+import type {
+  Acted,
+  Action,
+  FindQuery,
+  JobEvent,
+  JobEventType,
+  Ledger,
+  OutboxWant,
+  Page,
+} from '../../ledger.ts'
 import { watchEvents } from '../database.ts'
 import type { Wake } from '../wake.ts'
 import { EVENTS, jobsIn } from '../wake.ts'
@@ -80,10 +89,14 @@ export class SqliteLedger implements Ledger {
     return this.#step('synced', (step) => act(step, action))
   }
 
-  watch(after: number | undefined, signal: AbortSignal): AsyncIterable<readonly JobEvent[]> {
+  watch(
+    after: number | undefined,
+    signal: AbortSignal,
+    types?: readonly JobEventType[],
+  ): AsyncIterable<readonly JobEvent[]> {
     const from = after ?? this.#db.read(() => readEvents(this.#db, undefined)).next
     return watchEvents(
-      (position) => this.#db.read(() => readEvents(this.#db, position)),
+      (position) => this.#db.read(() => readEvents(this.#db, position, types)),
       this.#wake,
       from,
       signal,

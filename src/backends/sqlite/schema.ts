@@ -99,7 +99,7 @@ export const migrations: readonly string[] = [
   create table paused (queue text primary key) without rowid;
   create table settings (name text primary key, value) without rowid;
   insert into settings values ('claims', 0);
-  create table events (first integer primary key, last integer not null, at integer not null, body text not null);
+  create table events (first integer primary key, last integer not null, at integer not null, types integer not null, body text not null);
   create table peers (port integer primary key, seen integer not null);
 
   create view records as

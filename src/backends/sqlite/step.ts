@@ -7,6 +7,7 @@ import { isInLine, move, rankAfter } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
 import type { Connection, Durability } from './connection.ts'
+import { typesMask } from './events.ts'
 import type { Row } from './rows.ts'
 import { recordOf, STATE } from './rows.ts'
 
@@ -249,8 +250,14 @@ export class Step {
       last: 0,
     }) as { last: number }
     this.db
-      .sql('insert into events values (?, ?, ?, ?)')
-      .run(last + 1, last + this.events.length, this.now, JSON.stringify(this.events))
+      .sql('insert into events values (?, ?, ?, ?, ?)')
+      .run(
+        last + 1,
+        last + this.events.length,
+        this.now,
+        typesMask(new Set(this.events.map(([type]) => type))),
+        JSON.stringify(this.events),
+      )
   }
 }
 
