@@ -17,13 +17,13 @@ export interface Ledger {
   depth(queue: string): Promise<Depth>
   act(action: Action): Promise<Acted>
   /**
-   * Events in order from after `after` (from now when undefined), in batches, until `signal` aborts. Who wants only some
-   * `types` may be spared the others; gaps are told all the same.
+   * Events in order from after `after` (from now when undefined), in batches, until `signal` aborts. With
+   * `only`, those of one type; gaps are told all the same.
    */
   watch(
     after: number | undefined,
     signal: AbortSignal,
-    types?: readonly JobEventType[],
+    only?: JobEventType,
   ): AsyncIterable<readonly JobEvent[]>
   close(): Promise<void>
 }

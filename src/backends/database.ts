@@ -1,8 +1,8 @@
 import type { Backend } from '../backend.ts'
 import type { Broker, Features } from '../broker.ts'
-import type { JobEvent, Ledger } from '../ledger.ts'
+import type { JobEvent, JobEventType, Ledger } from '../ledger.ts'
 import type { Wake } from './wake.ts'
-import { EVENTS, jobsIn } from './wake.ts'
+import { eventsOf, jobsIn } from './wake.ts'
 
 /** How long a lost hint can cost. */
 const POLL_MS = 250
@@ -47,10 +47,11 @@ export async function* watchEvents(
   wake: Wake,
   after: number | undefined,
   signal: AbortSignal,
+  only?: JobEventType,
 ): AsyncGenerator<readonly JobEvent[]> {
   let position = after
   while (!signal.aborted) {
-    const listening = wake.listen(EVENTS, POLL_MS, signal)
+    const listening = wake.listen(eventsOf(only), POLL_MS, signal)
     try {
       const page = await read(position)
       const isNew = page.next !== position

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Clock } from '../clock.ts'
-import { EVENTS, jobsIn, Wake } from './wake.ts'
+import { eventsOf, jobsIn, Wake } from './wake.ts'
 
 /** A clock that stands still until it is moved. */
 class HandClock implements Clock {
@@ -57,14 +57,14 @@ describe('a listener', () => {
     listen('a')
     listen('b')
     listen('c', jobsIn('mail'))
-    listen('d', EVENTS)
+    listen('d', eventsOf())
     wake.notify(topic)
     await expectEnded('a', 'b')
   })
 
   test('is woken with everybody when no topic is named', async () => {
     listen('a')
-    listen('b', EVENTS)
+    listen('b', eventsOf())
     wake.notify()
     await expectEnded('a', 'b')
   })

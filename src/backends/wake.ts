@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { JobEventType } from '../ledger.ts'
 
 /** Tells waiters of one process that something may have changed. A hint, never a promise: every waiter also polls. */
 export class Wake {
@@ -47,6 +48,6 @@ interface Listening {
   stop(): void
 }
 
-/** Topics: one per queue for jobs that can start, and one for events. */
+/** Topics: one per queue for jobs that can start, one for all events, one per type of event. */
 export const jobsIn = (queue: string): string => `jobs:${queue}`
-export const EVENTS = 'events'
+export const eventsOf = (type?: JobEventType): string => (type === undefined ? 'events' : `events:${type}`)

@@ -71,7 +71,7 @@ export class Leases {
       try {
         const { ledger } = await open()
         if (ledger === undefined) return
-        for await (const events of ledger.watch(undefined, stopping, ['cancelling'])) {
+        for await (const events of ledger.watch(undefined, stopping, 'cancelling')) {
           const ids = new Set(events.map(({ type, jobId }) => (type === 'cancelling' ? jobId : '')))
           for (const attempt of running) if (ids.has(attempt.claim.job.id)) cancel(attempt)
         }

@@ -139,17 +139,15 @@ export class MemoryLedger implements Ledger {
   watch(
     after: number | undefined,
     signal: AbortSignal,
-    types?: readonly JobEventType[],
+    only?: JobEventType,
   ): AsyncIterable<readonly JobEvent[]> {
     const { events, wake } = this.#store
     const read = (position: number | undefined) => {
       this.#checkOpen()
       const page = events.read(position)
-      return types === undefined
-        ? page
-        : { ...page, events: page.events.filter(({ type }) => types.includes(type)) }
+      return only === undefined ? page : { ...page, events: page.events.filter(({ type }) => type === only) }
     }
-    return watchEvents(read, wake, after ?? events.last, signal)
+    return watchEvents(read, wake, after ?? events.last, signal, only)
   }
 
   async close(): Promise<void> {

@@ -5,8 +5,9 @@ import { rank } from '../../job/priority.ts'
 import type { Move } from '../../job/state.ts'
 import { move, rankAfter } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
+import { jobEventTypes } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
-import { EVENTS, jobsIn, Wake } from '../wake.ts'
+import { eventsOf, jobsIn, Wake } from '../wake.ts'
 import type { Entry } from './entry.ts'
 import { byRank, Line } from './entry.ts'
 import { Events } from './events.ts'
@@ -158,7 +159,8 @@ export class MemoryStore {
     this.#startable.clear()
     if (this.events.last > this.#toldEvent) {
       this.#toldEvent = this.events.last
-      this.wake.notify(EVENTS)
+      this.wake.notify(eventsOf())
+      for (const type of jobEventTypes) this.wake.notify(eventsOf(type))
     }
     const at = this.#alarms.peek()?.at
     if (at === undefined || at >= (this.#armed?.at ?? Number.POSITIVE_INFINITY)) return

@@ -7,12 +7,8 @@ import type { StoredEvent } from './step.ts'
 /** At most so many rows of events (one a transaction) are read at once. */
 const ROWS = 100
 
-/** The events after a number, all or those of some types; from now on when it is undefined. */
-export function readEvents(
-  db: Connection,
-  after: number | undefined,
-  types: readonly JobEventType[] = jobEventTypes,
-): EventsPage {
+/** The events after a number, all or those of one type; from now on when it is undefined. */
+export function readEvents(db: Connection, after: number | undefined, only?: JobEventType): EventsPage {
   const range = db
     .sql(
       'select (select first from events order by first limit 1) as first, (select last from events order by first desc limit 1) as last',
@@ -26,8 +22,15 @@ export function readEvents(
       `select first, last, at, body from events where first >= coalesce((select max(first) from events where first <= ?), 0)
        and types & ? order by first limit ?`,
     )
-    .all(after + 1, typesMask(types), ROWS) as { first: number; last: number; at: number; body: string }[]
-  const events = rows.flatMap(unpack).filter(({ eventId, type }) => eventId > after && types.includes(type))
+    .all(after + 1, only === undefined ? -1 : typesMask([only]), ROWS) as {
+    first: number
+    last: number
+    at: number
+    body: string
+  }[]
+  const events = rows
+    .flatMap(unpack)
+    .filter(({ eventId, type }) => eventId > after && (only === undefined || type === only))
   const read = rows.at(-1)?.last ?? last
   const next = rows.length < ROWS ? Math.max(last, read) : read
   return { events, next, gap: after + 1 < (range.first ?? 0) }

@@ -14,7 +14,7 @@ import type {
 } from '../../ledger.ts'
 import { watchEvents } from '../database.ts'
 import type { Wake } from '../wake.ts'
-import { EVENTS, jobsIn } from '../wake.ts'
+import { eventsOf, jobsIn } from '../wake.ts'
 import { accept } from './accept.ts'
 import { act } from './act.ts'
 import { canClaim, claim, moveByTime, nextDueAt } from './claim.ts'
@@ -92,14 +92,15 @@ export class SqliteLedger implements Ledger {
   watch(
     after: number | undefined,
     signal: AbortSignal,
-    types?: readonly JobEventType[],
+    only?: JobEventType,
   ): AsyncIterable<readonly JobEvent[]> {
     const from = after ?? this.#db.read(() => readEvents(this.#db, undefined)).next
     return watchEvents(
-      (position) => this.#db.read(() => readEvents(this.#db, position, types)),
+      (position) => this.#db.read(() => readEvents(this.#db, position, only)),
       this.#wake,
       from,
       signal,
+      only,
     )
   }
 
@@ -124,7 +125,8 @@ export class SqliteLedger implements Ledger {
     for (const queue of step.startable) this.#wake.notify(jobsIn(queue))
     this.#arm(step.dueAt)
     if (step.events.length === 0) return
-    this.#wake.notify(EVENTS)
+    this.#wake.notify(eventsOf())
+    for (const type of step.eventTypes) this.#wake.notify(eventsOf(type))
     if (!this.#closed) this.#hints.send()
   }
 

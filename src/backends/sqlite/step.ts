@@ -235,6 +235,10 @@ export class Step {
     this.db.sql('update line set held = ? where queue = ? and key = ? and seq = ?').run(held, queue, key, seq)
   }
 
+  get eventTypes(): Set<JobEventType> {
+    return new Set(this.events.map(([type]) => type))
+  }
+
   /** Writes what was added up. The last thing a transaction does. */
   flush(): void {
     for (const [queue, states] of this.#counts) {
@@ -255,7 +259,7 @@ export class Step {
         last + 1,
         last + this.events.length,
         this.now,
-        typesMask(new Set(this.events.map(([type]) => type))),
+        typesMask(this.eventTypes),
         JSON.stringify(this.events),
       )
   }
