@@ -26,12 +26,3 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
 export function machine(): string {
   return `Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}).`
 }
-
-/** About 165 bytes of JSON: the payload of every benchmark. */
-export const order = {
-  orderId: 'ord_0123456789abcdef',
-  to: 'someone.with.a.name@example.com',
-  lines: [{ sku: 'A-1', n: 2 }],
-  note: 'please leave it at the door, thank you',
-  total: 4250,
-}

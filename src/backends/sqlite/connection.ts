@@ -16,12 +16,15 @@ export class Connection {
   readonly path: string
   readonly #db: DatabaseSync
   readonly #timeoutMs: number
+  readonly #fsyncs: boolean
   readonly #statements = new Map<string, StatementSync>()
   #synced = true
   #closed = false
 
-  constructor(path: string, timeoutMs: number) {
+  /** @param synced whether `synced` writes are: without it no write waits for the disk */
+  constructor(path: string, timeoutMs: number, synced: boolean) {
     this.path = path
+    this.#fsyncs = synced
     this.#timeoutMs = timeoutMs
     try {
       this.#db = new DatabaseSync(path, { timeout: timeoutMs })
@@ -114,7 +117,7 @@ export class Connection {
 
   #begin(durability: Durability): boolean {
     try {
-      const synced = durability === 'synced'
+      const synced = durability === 'synced' && this.#fsyncs
       if (synced !== this.#synced) {
         this.#db.exec(synced ? 'pragma synchronous = full' : 'pragma synchronous = normal')
         this.#synced = synced

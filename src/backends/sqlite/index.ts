@@ -23,17 +23,32 @@ export const features: Features = {
 
 /**
  * Opens (and makes) a store in one file: broker and ledger, shared by every process of this host that opens it.
- * @throws BackendError BACKEND_UNAVAILABLE, BACKEND_READ_ONLY, BACKEND_CORRUPT, BACKEND_NEWER
+ * `path?synchronous=normal` accepts without an fsync: what was accepted last may be gone after a power cut.
+ * @throws BackendError BACKEND_UNAVAILABLE, BACKEND_READ_ONLY, BACKEND_CORRUPT, BACKEND_NEWER; URL_UNKNOWN
  */
 export async function openSqlite(path: string, options: BackendOptions): Promise<Backend> {
   if (path === '' || path.includes('\0'))
     throw new OffloadError('URL_UNKNOWN', 'sqlite: needs the path of a file, e.g. sqlite:offload.db')
+  const { file, synced } = locate(path)
   const wake = new Wake(options.clock)
-  const file = path === ':memory:' ? path : resolve(path)
   return databaseBackend(
     'sqlite',
     features,
-    new SqliteLedger(new Connection(file, options.timeoutMs), wake, options),
+    new SqliteLedger(new Connection(file, options.timeoutMs, synced), wake, options),
     wake,
   )
+}
+
+function locate(location: string): { file: string; synced: boolean } {
+  const [path = '', query] = location.split('?', 2)
+  const parameters = new URLSearchParams(query)
+  const synchronous = parameters.get('synchronous') ?? 'full'
+  const others = [...parameters.keys()].filter((name) => name !== 'synchronous')
+  if (path === '' || others.length > 0 || (synchronous !== 'full' && synchronous !== 'normal')) {
+    throw new OffloadError(
+      'URL_UNKNOWN',
+      `sqlite:${location} cannot be read: it is sqlite:path, or sqlite:path?synchronous=normal to accept without an fsync`,
+    )
+  }
+  return { file: path === ':memory:' ? path : resolve(path), synced: synchronous === 'full' }
 }

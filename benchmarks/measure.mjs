@@ -1,0 +1,195 @@
+// One measurement in a process of its own: `measure.mjs '{"system", "scenario", "jobs", "folder", "port"}'` sends its figure.
+import { fork } from 'node:child_process'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+
+const WARM_UP = 5000
+const { system, scenario, jobs, folder, port, role, name } = JSON.parse(process.argv[2])
+const now = () => performance.timeOrigin + performance.now()
+
+/** About 165 bytes of JSON. */
+const payload = () => ({
+  orderId: 'ord_0123456789abcdef',
+  to: 'someone.with.a.name@example.com',
+  lines: [{ sku: 'A-1', n: 2 }],
+  note: 'please leave it at the door',
+  total: 4250,
+  at: now(),
+})
+
+const { open } = await import(system.startsWith('offload') ? './offload.mjs' : `./peers/${system}.mjs`)
+const place = (queue) => ({ system, port, name: queue, path: join(folder, `${queue}.db`) })
+
+async function inFlight(calls, n, add) {
+  let left = n
+  const loop = async () => {
+    while (left-- > 0) await add(payload())
+  }
+  await Promise.all(Array.from({ length: calls }, loop))
+}
+
+async function addMany(queue, n) {
+  for (let at = 0; at < n; at += 1000)
+    await queue.addMany(Array.from({ length: Math.min(1000, n - at) }, payload))
+}
+
+/** Starts to work; the answer resolves with the instants of the first start and of the n-th end. */
+function workThrough(queue, concurrency, n, onStart = () => {}) {
+  return new Promise((resolve) => {
+    let first
+    let done = 0
+    queue.work(concurrency, {
+      onStart(job) {
+        first ??= now()
+        onStart(job)
+      },
+      onDone() {
+        if (++done === n) resolve({ first, last: now() })
+      },
+    })
+  })
+}
+
+/** The same in `processes` processes of their own. */
+function workElsewhere(processes, concurrency, n) {
+  const child = () =>
+    fork(process.argv[1], [
+      JSON.stringify({ system, folder, port, role: 'work', jobs: concurrency, name: 'run' }),
+    ])
+  const children = Array.from({ length: processes }, child)
+  const ready = Promise.all(children.map((one) => new Promise((resolve) => one.once('message', resolve))))
+  const waits = []
+  const ended = ready.then(
+    () =>
+      new Promise((resolve) => {
+        let [first, last, done] = [Number.POSITIVE_INFINITY, 0, 0]
+        for (const one of children) {
+          one.on('message', (part) => {
+            first = Math.min(first, part.first)
+            last = Math.max(last, part.last)
+            done += part.done
+            waits.push(...part.waits)
+            if (done >= n) resolve({ first, last })
+          })
+          one.send('go')
+        }
+      }),
+  )
+  return { ready, ended, waits, stop: () => children.forEach((one) => void one.kill('SIGKILL')) }
+}
+
+/** A worker process: tells what it did, a few times in a hundred milliseconds. */
+async function work() {
+  const queue = await open(place(name))
+  let part = { done: 0, waits: [] }
+  process.once('message', () => {
+    queue.work(jobs, {
+      onStart({ at }) {
+        part.first ??= now()
+        part.waits.push(now() - at)
+      },
+      onDone() {
+        part.done++
+        part.last = now()
+      },
+    })
+  })
+  process.send('ready')
+  process.once('disconnect', () => process.exit())
+  for (;;) {
+    await wait(20)
+    if (part.done === 0) continue
+    process.send(part)
+    part = { done: 0, waits: [], first: part.first }
+  }
+}
+
+const perSecond = (n, ms) => Math.round((n / ms) * 1000)
+
+async function timed(n, run) {
+  const begun = performance.now()
+  await run()
+  return { rate: perSecond(n, performance.now() - begun) }
+}
+
+function spread(waits) {
+  const sorted = [...waits].sort((a, b) => a - b)
+  const part = (at) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * at))]
+  return { p50: part(0.5), p99: part(0.99) }
+}
+
+async function drain(queue, concurrency, n) {
+  await addMany(queue, n)
+  const { first, last } = await workThrough(queue, concurrency, n)
+  return { rate: perSecond(n, last - first) }
+}
+
+async function paced(add) {
+  for (let n = 0; n < jobs; n++) {
+    void add(payload())
+    await wait(20)
+  }
+}
+
+const scenarios = {
+  a: (queue) => timed(jobs, () => inFlight(1, jobs, queue.add)),
+  b: (queue) => timed(jobs, () => inFlight(100, jobs, queue.add)),
+  c: (queue) => timed(jobs, () => addMany(queue, jobs)),
+  d1: (queue) => drain(queue, 1, jobs),
+  d10: (queue) => drain(queue, 10, jobs),
+  d100: (queue) => drain(queue, 100, jobs),
+  async d2p(queue) {
+    await addMany(queue, jobs)
+    const workers = workElsewhere(2, 100, jobs)
+    const { first, last } = await workers.ended
+    workers.stop()
+    return { rate: perSecond(jobs, last - first) }
+  },
+  async e(queue) {
+    const waits = []
+    const ended = workThrough(queue, 10, jobs, ({ at }) => waits.push(now() - at))
+    await wait(200)
+    await paced(queue.add)
+    await ended
+    return spread(waits)
+  },
+  async e2(queue) {
+    const workers = workElsewhere(1, 10, jobs)
+    await workers.ready
+    await wait(500)
+    await paced(queue.add)
+    await workers.ended
+    workers.stop()
+    return spread(workers.waits)
+  },
+  f: (queue) =>
+    timed(jobs, async () => {
+      const ended = workThrough(queue, 100, jobs)
+      await inFlight(100, jobs, queue.add)
+      await ended
+    }),
+  async f2(queue) {
+    const workers = workElsewhere(1, 100, jobs)
+    await workers.ready
+    const begun = now()
+    await inFlight(100, jobs, queue.add)
+    const { last } = await workers.ended
+    workers.stop()
+    return { rate: perSecond(jobs, last - begun) }
+  },
+  async g(queue) {
+    const before = await queue.bytes()
+    await addMany(queue, jobs)
+    return { bytes: Math.round(((await queue.bytes()) - before) / jobs) }
+  },
+}
+
+if (role === 'work') await work()
+const warm = await open(place('warm'))
+const warmed = workThrough(warm, 100, WARM_UP)
+await inFlight(100, WARM_UP, warm.add)
+await warmed
+await warm.close()
+const queue = await open(place('run'))
+const figure = await scenarios[scenario](queue)
+process.send(figure, () => process.exit())
