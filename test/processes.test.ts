@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { expect, test } from 'vitest'
+import { percentile } from '../lab/outside.ts'
+import { count, Scene } from '../lab/scene.ts'
 import { offload, task } from '../src/index.ts'
-import { percentile } from './crash/outside.ts'
-import { count, Scene } from './crash/scenario.ts'
 
 /** 120 for the figure over two minutes. */
 const seconds = Number(process.env.OFFLOAD_PROCESSES_SECONDS ?? 6)

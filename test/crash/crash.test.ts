@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Kill } from './child.ts'
-import type { Count } from './scenario.ts'
-import { count, Scene, summary } from './scenario.ts'
+import type { Kill } from '../../lab/child.ts'
+import type { Count } from '../../lab/scene.ts'
+import { count, Scene, summary } from '../../lab/scene.ts'
 
 const LEASE_MS = 1000
 const rounds = Number(process.env.OFFLOAD_CRASH_ROUNDS ?? 1)

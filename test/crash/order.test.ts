@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Line } from './outside.ts'
-import { count, Scene, summary } from './scenario.ts'
+import type { Line } from '../../lab/outside.ts'
+import { count, Scene, summary } from '../../lab/scene.ts'
 
 const LEASE_MS = 1000
 const rounds = Number(process.env.OFFLOAD_CRASH_ROUNDS ?? 1)

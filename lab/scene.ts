@@ -4,16 +4,16 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { defaultRetention } from '../../src/backend.ts'
-import { openSqlite } from '../../src/backends/sqlite/index.ts'
-import { systemClock } from '../../src/clock.ts'
-import { offload } from '../../src/index.ts'
-import type { JobRecord } from '../../src/job/job.ts'
-import type { Ledger } from '../../src/ledger.ts'
-import { silentLogger } from '../../src/log.ts'
+import { defaultRetention } from '../src/backend.ts'
+import { openSqlite } from '../src/backends/sqlite/index.ts'
+import { systemClock } from '../src/clock.ts'
+import { offload } from '../src/index.ts'
+import type { JobRecord } from '../src/job/job.ts'
+import type { Ledger } from '../src/ledger.ts'
+import { silentLogger } from '../src/log.ts'
 import type { ChildOptions } from './child.ts'
 import type { Line } from './outside.ts'
-import { Outside, percentile, recoveries, repeated } from './outside.ts'
+import { Outside, overlaps, percentile, recoveries, repeated, staleEnds } from './outside.ts'
 
 const CHILD = join(import.meta.dirname, 'child.ts')
 
@@ -67,6 +67,7 @@ export class Scene implements AsyncDisposable {
 
   /** The ids of the events that tell of an end, until there are so many. */
   async ends(atLeast: number): Promise<string[]> {
+    if (atLeast === 0) return []
     const { ledger, close } = await this.#open()
     const stop = new AbortController()
     const ends: string[] = []
@@ -115,8 +116,12 @@ export interface Count {
   readonly lost: string[]
   /** By the store's events, or by what the workers were told. */
   readonly finishedTwice: string[]
+  /** Taken from a worker that no longer held the job. */
+  readonly staleEnds: string[]
   readonly stuck: boolean
   readonly ranAgain: number
+  /** Started while another process ran it: only one that was paused or blocked can. */
+  readonly overlaps: number
   readonly recoveryMs: number[]
   readonly errors: string[]
   readonly lines: Line[]
@@ -124,20 +129,22 @@ export interface Count {
 }
 
 /** Waits for the end of all work, and counts every promise. */
-export async function count(scene: Scene): Promise<Count> {
-  const stuck = !(await scene.drained())
+export async function count(scene: Scene, timeoutMs?: number): Promise<Count> {
+  const stuck = !(await scene.drained(timeoutMs))
   const jobs = await scene.jobs()
   const lines = scene.outside.read()
   const of = (kind: Line['kind']): string[] => lines.filter((line) => line.kind === kind).map(({ id }) => id)
   const accepted = [...new Set(of('P'))]
-  const finished = jobs.size < 10_000 ? await scene.ends(jobs.size) : []
+  const finished = await scene.ends(jobs.size)
   return {
     kills: of('K').length,
     jobs: accepted.length,
     lost: accepted.filter((id) => !['done', 'dead'].includes(jobs.get(id)?.state ?? 'unknown')),
     finishedTwice: [...new Set([...repeated(finished), ...repeated(of('D'))])],
+    staleEnds: staleEnds(lines),
     stuck,
     ranAgain: repeated(of('S')).length,
+    overlaps: overlaps(lines),
     recoveryMs: recoveries(lines),
     errors: of('X'),
     lines,

@@ -1,9 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { Backend, BackendOptions } from '../../src/backend.ts'
-import { openSqlite } from '../../src/backends/sqlite/index.ts'
-import type { Logger } from '../../src/index.ts'
-import { offload, task } from '../../src/index.ts'
+import type { Backend, BackendOptions } from '../src/backend.ts'
+import { joined } from '../src/backends/joined.ts'
+import { openSqlite } from '../src/backends/sqlite/index.ts'
+import type { Logger } from '../src/index.ts'
+import { offload, task } from '../src/index.ts'
+import { connectTo } from './broker-client.ts'
+import type { Mutant } from './mutants.ts'
+import { mutated } from './mutants.ts'
 import { Outside } from './outside.ts'
 
 type Method = 'enqueue' | 'claim' | 'settle' | 'renew'
@@ -19,24 +23,30 @@ export interface ChildOptions {
   readonly role: 'produce' | 'work'
   readonly file: string
   readonly outside: string
+  /** Of the message server: the store is its pair with the file. */
+  readonly brokerPort?: number
   readonly kill?: Kill
+  /** A bug put in on purpose. */
+  readonly mutant?: Mutant
   readonly leaseMs?: number
   readonly concurrency?: number
   /** Of one run. */
   readonly runMs?: number
-  /** A producer: which ids, how many, over how many keys, and the pause between fives. */
+  /** A producer: which ids, how many, over how many keys, and the pause between calls. */
   readonly name?: string
   readonly jobs?: number
   readonly keys?: number
   /** The first so many of them kill their worker every time. */
   readonly poisons?: number
+  /** Calls in flight. */
+  readonly calls?: number
   readonly pauseMs?: number
   readonly seconds?: number
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions
 const outside = new Outside(options.outside)
-const calls = new Map<string, number>()
+const counts = new Map<string, number>()
 
 function die(): never {
   outside.write('K', options.kill?.at ?? 'poison')
@@ -50,14 +60,27 @@ function dieAt(at: Kill['at'], when: Kill['when'], count: number): void {
 }
 
 function counted(at: Kill['at']): number {
-  const count = (calls.get(at) ?? 0) + 1
-  calls.set(at, count)
+  const count = (counts.get(at) ?? 0) + 1
+  counts.set(at, count)
   return count
 }
 
+/** The file alone, or a message server joined with it. */
+async function openStore(
+  { file, brokerPort }: ChildOptions,
+  backendOptions: BackendOptions,
+): Promise<Backend> {
+  const store = await openSqlite(file, backendOptions)
+  if (brokerPort === undefined || store.ledger === undefined) return store
+  return joined(connectTo(brokerPort), store.ledger, backendOptions)
+}
+
+/** Nothing may be forgotten before it was counted. */
+const retention = { endedCount: 1e8, eventsCount: 1e8 }
+
 /** The store, with a kill around its calls and what it acknowledged written down outside. */
 async function open(backendOptions: BackendOptions): Promise<Backend> {
-  const backend = await openSqlite(options.file, backendOptions)
+  const backend = mutated(await openStore(options, backendOptions), options.mutant)
   const { broker } = backend
   const around = async <T>(
     method: Method,
@@ -90,13 +113,17 @@ async function open(backendOptions: BackendOptions): Promise<Backend> {
           () => broker.settle(settlements),
           (held) => {
             settlements.forEach(({ type, claim }, index) => {
-              if (type === 'done' && held[index] === true) outside.write('D', claim.job.id)
+              if (type === 'done' && held[index] === true) outside.write('D', claim.job.id, attemptOf(claim))
             })
           },
         ),
       renew: (beats, leaseMs) => around('renew', () => broker.renew(beats, leaseMs)),
     },
   }
+}
+
+function attemptOf(claim: object): number {
+  return (claim as { attempt?: number }).attempt ?? 0
 }
 
 const anything: StandardSchemaV1<null, null> = {
@@ -129,12 +156,12 @@ const noted = (_: object, message?: string): void => outside.write('X', (message
 const logger: Logger = { debug() {}, info() {}, warn: noted, error: noted }
 
 async function produce(): Promise<void> {
-  const queue = offload({ url: { open }, tasks: [job, poison], logger })
+  const queue = offload({ url: { open }, tasks: [job, poison], logger, retention })
   const known = new Set(outside.ids('P'))
-  const { name = 'p', jobs = 50, keys = 0, poisons = 0, pauseMs = 2 } = options
+  const { name = 'p', jobs = 50, keys = 0, poisons = 0, pauseMs = 2, calls = 5 } = options
   const until = Date.now() + (options.seconds ?? 3600) * 1000
-  for (let at = 0; at < jobs && Date.now() < until; at += 5) {
-    const ids = Array.from({ length: Math.min(5, jobs - at) }, (_, n) => at + n)
+  for (let at = 0; at < jobs && Date.now() < until; at += calls) {
+    const ids = Array.from({ length: Math.min(calls, jobs - at) }, (_, n) => at + n)
     const fresh = ids.filter((n) => !known.has(`${name}-${n}`))
     const answers = await Promise.allSettled(
       fresh.map(async (n) => {
@@ -155,7 +182,7 @@ async function produce(): Promise<void> {
 }
 
 async function work(): Promise<void> {
-  const queue = offload({ url: { open }, tasks: [job, poison], logger })
+  const queue = offload({ url: { open }, tasks: [job, poison], logger, retention })
   const worker = queue.work({ concurrency: options.concurrency ?? 4, lease: options.leaseMs ?? 1000 })
   process.on('message', (message) => {
     if (message === 'usage') process.send?.(process.cpuUsage())

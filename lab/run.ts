@@ -1,0 +1,88 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { machine, table } from '../benchmarks/lib/figures.ts'
+import { seeded } from '../src/testing/least-power-broker.ts'
+import type { Mutant } from './mutants.ts'
+import { mutants } from './mutants.ts'
+import { percentile } from './outside.ts'
+import type { Count } from './scene.ts'
+import type { Storm, SystemName } from './storm.ts'
+import { LEASE_MS, storm } from './storm.ts'
+
+// `npm run lab [-- sqlite|joined …]`: kills processes until enough were killed and enough jobs are through, then counts.
+const kills = Number(process.env.OFFLOAD_LAB_KILLS ?? 500)
+const jobs = Number(process.env.OFFLOAD_LAB_JOBS ?? 100_000)
+const seed = Number(process.env.OFFLOAD_LAB_SEED ?? Date.now() % 1_000_000)
+const all: readonly SystemName[] = ['sqlite', 'joined']
+const asked = process.argv.slice(2).filter((name) => !name.startsWith('-'))
+
+const results: Storm[] = []
+for (const system of all) {
+  if (process.argv.includes('--mutants') || (asked.length > 0 && !asked.includes(system))) continue
+  console.log(`${system}: OFFLOAD_LAB_SEED=${seed}, until ${kills} kills and ${jobs} jobs`)
+  results.push(await storm({ system, kills, jobs, random: seeded(seed), log: console.log }))
+}
+
+if (process.argv.includes('--mutants')) {
+  for (const [mutant, { caughtBy }] of Object.entries(mutants) as [Mutant, { caughtBy: keyof Count }][]) {
+    const random = seeded(seed)
+    const { count } = await storm({
+      system: 'sqlite',
+      kills: 20,
+      jobs: 3000,
+      random,
+      mutant,
+      patienceMs: 8000,
+      log() {},
+    })
+    const caught = isBroken(count[caughtBy])
+    console.log(`${caught ? 'caught' : 'NOT CAUGHT'} by ${caughtBy}: ${mutant}`)
+    if (!caught) process.exitCode = 1
+  }
+  process.exit()
+}
+
+const rows = results.map(({ system, seconds, faults, count }) => [
+  system,
+  String(count.kills),
+  String(count.jobs),
+  String(count.lost.length),
+  String(count.finishedTwice.length),
+  String(count.staleEnds.length),
+  count.stuck ? 'yes' : '0',
+  String(count.ranAgain),
+  String(count.overlaps),
+  `${percentile(count.recoveryMs, 0.5)} / ${percentile(count.recoveryMs, 0.99)} / ${count.recoveryMs.at(-1)}`,
+  Object.entries(faults)
+    .map(([name, n]) => `${name} ${n}`)
+    .join(', '),
+  `${Math.round(seconds)} s`,
+])
+const text = `# Crash lab
+
+${machine()} Seed ${seed}, lease ${LEASE_MS} ms. Made by \`npm run lab\`; two producers and four workers are killed and paused at random, and at named points, while jobs flow. What was acknowledged, begun and ended is counted in a file outside the system.
+
+${table(['system', 'kills', 'jobs', 'lost', 'finished twice', 'ends taken late', 'stuck', 'run more than once', 'overlapping runs', 'recovery p50 / p99 / max ms', 'faults', 'took'], rows)}
+`
+console.log(text)
+for (const { system, count } of results) {
+  const told = new Map<string, number>()
+  for (const error of count.errors) {
+    const kind = error.replace(/\d+/g, 'N')
+    told.set(kind, (told.get(kind) ?? 0) + 1)
+  }
+  console.log(`${system} logged:`, Object.fromEntries([...told].sort((a, b) => b[1] - a[1]).slice(0, 12)))
+}
+const isKept = ({ count }: Storm): boolean =>
+  ![count.lost, count.finishedTwice, count.staleEnds, count.stuck].some(isBroken)
+if (!results.every(isKept)) process.exitCode = 1
+if (asked.length === 0) {
+  const folder = join(import.meta.dirname, '../benchmarks/results')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'lab.md'), text)
+}
+
+/** What a check found: something, where nothing should be. */
+function isBroken(found: unknown): boolean {
+  return Array.isArray(found) ? found.length > 0 : found === true
+}

@@ -1,0 +1,241 @@
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { ChildOptions, Kill } from './child.ts'
+import type { Mutant } from './mutants.ts'
+import type { Count } from './scene.ts'
+import { count, Scene } from './scene.ts'
+
+export type SystemName = 'sqlite' | 'joined'
+
+export const LEASE_MS = 1000
+const PRODUCERS = 2
+const WORKERS = 4
+/** Between two faults. */
+const PAUSE_MS = 300
+
+export interface StormOptions {
+  readonly system: SystemName
+  /** It ends when so many processes were killed and so many jobs accepted. */
+  readonly kills: number
+  readonly jobs: number
+  readonly random: () => number
+  readonly mutant?: Mutant
+  /** How long the rest may take before it is called stuck. */
+  readonly patienceMs?: number
+  readonly log: (line: string) => void
+}
+
+export interface Storm {
+  readonly system: SystemName
+  readonly seconds: number
+  readonly faults: Readonly<Record<string, number>>
+  readonly count: Count
+}
+
+/** Kills and pauses producers, workers and the message server at random while jobs flow, then lets all end and counts. */
+export async function storm({
+  system,
+  kills,
+  jobs,
+  random,
+  mutant,
+  patienceMs = 120_000,
+  log,
+}: StormOptions): Promise<Storm> {
+  await using scene = new Scene()
+  const begun = performance.now()
+  const faults: Record<string, number> = {}
+  const note = (fault: string): void => {
+    faults[fault] = (faults[fault] ?? 0) + 1
+  }
+  const broker = system === 'joined' ? await Broker.start(random) : undefined
+  const place = {
+    ...(broker === undefined ? {} : { brokerPort: broker.port }),
+    ...(mutant === undefined ? {} : { mutant }),
+  }
+  const producers = Array.from(
+    { length: PRODUCERS },
+    (_, n) =>
+      new Post(() => {
+        const share = Math.ceil(jobs / PRODUCERS)
+        const kill = random() < 0.3 ? killAt(['enqueue'], random, 200) : {}
+        return scene.start({
+          ...place,
+          ...kill,
+          role: 'produce',
+          name: `p${n}`,
+          jobs: share,
+          calls: 20,
+          pauseMs: 40,
+        })
+      }, true),
+  )
+  const workers = Array.from(
+    { length: WORKERS },
+    () =>
+      new Post(() => {
+        const kill = random() < 0.3 ? killAt(['claim', 'run', 'settle', 'renew'], random, 60) : {}
+        const own = { concurrency: 1 + Math.floor(random() * 20), runMs: Math.floor(random() * 30) }
+        return scene.start({ ...place, ...kill, ...own, role: 'work', leaseMs: LEASE_MS })
+      }, false),
+  )
+  const lines = setInterval(() => log(`${system}: ${total(faults)} faults`), 20_000)
+  while (total(faults, 'killed') + named() < kills || producers.some(({ isDone }) => !isDone)) {
+    await wait(PAUSE_MS * (0.5 + random()))
+    const which = random()
+    const victim = pick(which < 0.2 ? producers : workers, random)
+    if (broker !== undefined && which > 0.95) {
+      note('killed message server')
+      await broker.restart()
+    } else if (which > 0.9) {
+      note('paused longer than the lease')
+      void victim.pause(LEASE_MS * (1.2 + random()))
+    } else if (which > 0.85) {
+      note('stopped cleanly')
+      victim.stop()
+    } else if (victim.kill(scene)) {
+      note(`killed ${which < 0.2 ? 'producer' : 'worker'}`)
+    }
+  }
+  clearInterval(lines)
+  faults['killed at a named point'] = named()
+  for (const { resting } of [...producers, ...workers]) await resting
+  for (const producer of producers) await producer.end()
+  log(`${system}: the storm is over, the rest is run and counted`)
+  const result = await count(scene, patienceMs)
+  for (const worker of workers) worker.stop(true)
+  await broker?.stop()
+  return { system, seconds: (performance.now() - begun) / 1000, faults, count: result }
+
+  function named(): number {
+    return [...producers, ...workers].reduce((sum, { ownKills }) => sum + ownKills, 0)
+  }
+}
+
+function total(faults: Readonly<Record<string, number>>, beginning = ''): number {
+  return Object.entries(faults).reduce((sum, [name, n]) => sum + (name.startsWith(beginning) ? n : 0), 0)
+}
+
+function pick<T>(among: readonly T[], random: () => number): T {
+  return among[Math.floor(random() * among.length)] as T
+}
+
+function killAt(at: readonly Kill['at'][], random: () => number, upTo: number): Pick<ChildOptions, 'kill'> {
+  const when = random() < 0.5 ? 'before' : 'after'
+  return { kill: { at: pick(at, random), when, nth: 1 + Math.floor(random() * upTo) } }
+}
+
+type Next = () => { child: ChildProcess; ended: Promise<number | string> }
+
+/** A place for a process: when one ends, the next takes it. */
+class Post {
+  /** A producer has all its jobs accepted. */
+  isDone = false
+  /** How many killed themselves, at a named point. */
+  ownKills = 0
+  /** Resolves when nobody here is paused. */
+  resting: Promise<void> = Promise.resolve()
+  readonly #next: Next
+  readonly #ends: boolean
+  #child: ChildProcess | undefined
+  #killed = false
+  #closed = false
+  readonly #last: Promise<void>
+
+  /** @param ends whether a process that ends by itself has done all there is to do here */
+  constructor(next: Next, ends: boolean) {
+    this.#ends = ends
+    this.#next = next
+    this.#last = this.#run()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closed && !this.isDone) {
+      const { child, ended } = this.#next()
+      this.#child = child
+      this.#killed = false
+      const how = await ended
+      if (how === 'SIGKILL' && !this.#killed) this.ownKills++
+      if (how === 0 && this.#ends) this.isDone = true
+    }
+  }
+
+  /** Whether there was somebody to kill. */
+  kill(scene: Scene): boolean {
+    if (this.#child?.pid === undefined || this.isDone || this.#killed) return false
+    this.#killed = true
+    const { pid } = this.#child
+    this.#child.kill('SIGKILL')
+    scene.outside.write('K', 'random', 0, pid)
+    return true
+  }
+
+  async pause(ms: number): Promise<void> {
+    const child = this.#child
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.resting = promise
+    child?.kill('SIGSTOP')
+    await wait(ms)
+    child?.kill('SIGCONT')
+    resolve()
+  }
+
+  /** Workers end cleanly; `last`: and nobody follows. */
+  stop(last = false): void {
+    if (last) this.#closed = true
+    if (this.#child?.connected === true) this.#child.send('stop', () => {})
+  }
+
+  /** Waits for a producer to have all its jobs accepted. */
+  async end(): Promise<void> {
+    await this.#last
+  }
+}
+
+/** The message server's process, on one port however often it is killed. */
+class Broker {
+  readonly port: number
+  readonly #random: () => number
+  #child: ChildProcess | undefined
+
+  private constructor(port: number, random: () => number) {
+    this.port = port
+    this.#random = random
+  }
+
+  static async start(random: () => number): Promise<Broker> {
+    const probe = createServer().listen(0, '127.0.0.1')
+    await once(probe, 'listening')
+    const { port } = probe.address() as { port: number }
+    probe.close()
+    await once(probe, 'close')
+    const broker = new Broker(port, random)
+    await broker.#open()
+    return broker
+  }
+
+  async restart(): Promise<void> {
+    await this.stop()
+    await wait(500 * this.#random())
+    await this.#open()
+  }
+
+  async stop(): Promise<void> {
+    const gone = this.#child === undefined ? undefined : once(this.#child, 'exit')
+    this.#child?.kill('SIGKILL')
+    await gone
+  }
+
+  async #open(): Promise<void> {
+    const seed = String(Math.floor(this.#random() * 1e6))
+    const program = join(import.meta.dirname, 'broker-server.ts')
+    this.#child = spawn(process.execPath, [program, String(this.port), seed], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+    await once(this.#child, 'message')
+  }
+}
