@@ -1,0 +1,137 @@
+import { fork, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { machine, median, readable, sorted, table } from '../lib/figures.ts'
+
+// `npm run bench -- http`: an endpoint that answers 202, with Offload behind it and with nothing, under wrk.
+const REPEATS = Number(process.env.OFFLOAD_BENCH_REPEATS ?? 3)
+const SECONDS = 4
+const frameworks = ['node:http', 'fastify'] as const
+
+interface Load {
+  readonly rate: number
+  readonly p50: number
+  readonly p99: number
+  readonly not202: number
+  /** Answers less jobs in the file: each answer must have its job. */
+  readonly missing: number
+}
+
+if (!isInstalled() && !install()) {
+  console.log('wrk is not here and could not be installed: install it and run this again')
+  process.exit(1)
+}
+const folder = mkdtempSync(join(tmpdir(), 'offload-http-'))
+const script = join(folder, 'post.lua')
+writeFileSync(script, lua())
+const loads = new Map<string, Load[]>()
+try {
+  for (const framework of frameworks) {
+    for (let repeat = 0; repeat < REPEATS; repeat++) {
+      for (const queue of repeat % 2 === 0 ? [true, false] : [false, true]) {
+        const load = await measure(framework, queue, join(folder, `${framework.replace(':', '')}-${repeat}.db`))
+        const key = `${framework} ${queue}`
+        loads.set(key, [...(loads.get(key) ?? []), load])
+        console.log(framework, queue ? 'Offload' : 'no queue', JSON.stringify(load))
+      }
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+report()
+
+async function measure(framework: string, queue: boolean, file: string): Promise<Load> {
+  const child = fork(join(import.meta.dirname, 'server.mjs'), [JSON.stringify({ framework, queue, file })], {
+    execArgv: ['--conditions=offload-source'],
+  })
+  const next = (): Promise<number> => new Promise((resolve) => child.once('message', (message) => resolve(message as number)))
+  const url = `http://127.0.0.1:${await next()}/orders`
+  const warm = wrk(url, 2)
+  const load = wrk(url, SECONDS)
+  child.send('count')
+  const ready = await next()
+  const missing = queue ? Math.max(0, warm.answers + load.answers - ready) : 0
+  return { rate: load.rate, p50: load.p50, p99: load.p99, not202: warm.not202 + load.not202, missing }
+}
+
+function wrk(url: string, seconds: number): { rate: number; p50: number; p99: number; answers: number; not202: number } {
+  const { stdout } = spawnSync('wrk', ['-t1', '-c100', `-d${seconds}s`, '-s', script, url], { encoding: 'utf8' })
+  const figures = /FIGURES (.*)/.exec(stdout)?.[1]
+  if (figures === undefined) throw new Error(`wrk said: ${stdout}`)
+  return JSON.parse(figures) as ReturnType<typeof wrk>
+}
+
+function lua(): string {
+  const body = JSON.stringify({
+    orderId: 'ord_0123456789abcdef',
+    to: 'someone.with.a.name@example.com',
+    lines: [{ sku: 'A-1', n: 2 }],
+    note: 'please leave it at the door, thank you',
+    total: 4250,
+  })
+  return `
+wrk.method = "POST"
+wrk.body = [[${body}]]
+wrk.headers["Content-Type"] = "application/json"
+local threads = {}
+function setup(thread) table.insert(threads, thread) end
+function init() not202 = 0 end
+function response(status) if status ~= 202 then not202 = not202 + 1 end end
+function done(summary, latency)
+  local bad = 0
+  for _, thread in ipairs(threads) do bad = bad + thread:get("not202") end
+  io.write(string.format('FIGURES {"rate": %f, "p50": %f, "p99": %f, "answers": %d, "not202": %d}\\n',
+    summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000, summary.requests, bad))
+end
+`
+}
+
+function isInstalled(): boolean {
+  return spawnSync('wrk', ['--version']).error === undefined
+}
+
+/** Debian's, where we may. */
+function install(): boolean {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false
+  console.log('installing wrk …')
+  spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'wrk'], { stdio: 'ignore' })
+  return isInstalled()
+}
+
+function report(): void {
+  const of = (framework: string, queue: boolean, figure: keyof Load): number[] =>
+    (loads.get(`${framework} ${queue}`) ?? []).map((load) => load[figure])
+  const rows = frameworks.flatMap((framework) =>
+    [false, true].map((queue) => {
+      const rates = sorted(of(framework, queue, 'rate'))
+      const ratio = (figure: 'rate' | 'p99'): string =>
+        readable(median(of(framework, queue, figure)) / median(of(framework, false, figure)))
+      const sum = (figure: 'not202' | 'missing'): string =>
+        String(of(framework, queue, figure).reduce((all, one) => all + one, 0))
+      return [
+        framework,
+        queue ? 'Offload, SQLite, fsynced before the 202' : 'none',
+        rates[0] ?? 0,
+        median(rates),
+        rates.at(-1) ?? 0,
+        median(of(framework, queue, 'p50')),
+        median(of(framework, queue, 'p99')),
+        ratio('rate'),
+        ratio('p99'),
+        sum('not202'),
+        sum('missing'),
+      ]
+    }),
+  )
+  const head = ['server', 'queue', 'min req/s', 'median', 'max', 'p50 ms', 'p99 ms', 'rate of no queue', 'p99 of no queue', 'not 202', '202 without a job']
+  const text = `# The endpoint that answers 202
+
+${machine()} wrk, 100 connections, ${SECONDS} s, ${REPEATS} repetitions in alternation after a warm-up, on the same cores as the server. Made by \`npm run bench -- http\`. Goals: at least 0.85 of the rate of no queue, at most 2 of its p99.
+
+${table(head, rows)}
+`
+  console.log(text)
+  writeFileSync(join(import.meta.dirname, '../results/http.md'), text)
+}
