@@ -54,6 +54,11 @@ const asked = process.argv.slice(2)
 const wanted = (name: string, among: object): boolean =>
   !asked.some((one) => one in among) || asked.includes(name)
 
+if (asked.includes('http')) {
+  await import('./http/main.ts')
+  process.exit()
+}
+
 const redis = await startRedis()
 if (redis === undefined)
   console.log('no redis-server here, and none could be installed: BullMQ and bee-queue are left out')

@@ -30,7 +30,11 @@ try {
   for (const framework of frameworks) {
     for (let repeat = 0; repeat < REPEATS; repeat++) {
       for (const queue of repeat % 2 === 0 ? [true, false] : [false, true]) {
-        const load = await measure(framework, queue, join(folder, `${framework.replace(':', '')}-${repeat}.db`))
+        const load = await measure(
+          framework,
+          queue,
+          join(folder, `${framework.replace(':', '')}-${repeat}.db`),
+        )
         const key = `${framework} ${queue}`
         loads.set(key, [...(loads.get(key) ?? []), load])
         console.log(framework, queue ? 'Offload' : 'no queue', JSON.stringify(load))
@@ -46,7 +50,8 @@ async function measure(framework: string, queue: boolean, file: string): Promise
   const child = fork(join(import.meta.dirname, 'server.mjs'), [JSON.stringify({ framework, queue, file })], {
     execArgv: ['--conditions=offload-source'],
   })
-  const next = (): Promise<number> => new Promise((resolve) => child.once('message', (message) => resolve(message as number)))
+  const next = (): Promise<number> =>
+    new Promise((resolve) => child.once('message', (message) => resolve(message as number)))
   const url = `http://127.0.0.1:${await next()}/orders`
   const warm = wrk(url, 2)
   const load = wrk(url, SECONDS)
@@ -56,8 +61,13 @@ async function measure(framework: string, queue: boolean, file: string): Promise
   return { rate: load.rate, p50: load.p50, p99: load.p99, not202: warm.not202 + load.not202, missing }
 }
 
-function wrk(url: string, seconds: number): { rate: number; p50: number; p99: number; answers: number; not202: number } {
-  const { stdout } = spawnSync('wrk', ['-t1', '-c100', `-d${seconds}s`, '-s', script, url], { encoding: 'utf8' })
+function wrk(
+  url: string,
+  seconds: number,
+): { rate: number; p50: number; p99: number; answers: number; not202: number } {
+  const { stdout } = spawnSync('wrk', ['-t1', '-c100', `-d${seconds}s`, '-s', script, url], {
+    encoding: 'utf8',
+  })
   const figures = /FIGURES (.*)/.exec(stdout)?.[1]
   if (figures === undefined) throw new Error(`wrk said: ${stdout}`)
   return JSON.parse(figures) as ReturnType<typeof wrk>
@@ -125,7 +135,19 @@ function report(): void {
       ]
     }),
   )
-  const head = ['server', 'queue', 'min req/s', 'median', 'max', 'p50 ms', 'p99 ms', 'rate of no queue', 'p99 of no queue', 'not 202', '202 without a job']
+  const head = [
+    'server',
+    'queue',
+    'min req/s',
+    'median',
+    'max',
+    'p50 ms',
+    'p99 ms',
+    'rate of no queue',
+    'p99 of no queue',
+    'not 202',
+    '202 without a job',
+  ]
   const text = `# The endpoint that answers 202
 
 ${machine()} wrk, 100 connections, ${SECONDS} s, ${REPEATS} repetitions in alternation after a warm-up, on the same cores as the server. Made by \`npm run bench -- http\`. Goals: at least 0.85 of the rate of no queue, at most 2 of its p99.
