@@ -167,6 +167,14 @@ describe('the file', () => {
     expect(look(path, 'pragma user_version')).toEqual([{ user_version: 1 }])
   })
 
+  test('is opened without fsyncs by name and parameter, and holds the same jobs', async () => {
+    const path = newFile()
+    const fast = await open(`${path}?synchronous=normal`)
+    await fast.broker.enqueue([job('quick')])
+    await fast.close()
+    expect(await runOne(await open(path))).toBe('quick')
+  })
+
   test('is in WAL mode and gives free pages back', async () => {
     const path = newFile()
     await open(path)

@@ -345,6 +345,16 @@ const refused: [what: string, code: string, call: (queue: Offload, fine: AnyTask
   ['a name of Object as scheme', 'URL_UNKNOWN', () => offload({ url: 'constructor:x', tasks: [] }).ready()],
   ['sqlite: without a path', 'URL_UNKNOWN', () => offload({ url: 'sqlite:', tasks: [] }).ready()],
   [
+    'sqlite: with an unknown parameter',
+    'URL_UNKNOWN',
+    () => offload({ url: 'sqlite:jobs.db?sync=off', tasks: [] }).ready(),
+  ],
+  [
+    'sqlite: that would accept without writing',
+    'URL_UNKNOWN',
+    () => offload({ url: 'sqlite:jobs.db?synchronous=off', tasks: [] }).ready(),
+  ],
+  [
     'a folder as the file',
     'BACKEND_UNAVAILABLE',
     () => offload({ url: `sqlite:${folder}`, tasks: [] }).ready(),

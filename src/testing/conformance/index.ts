@@ -3,6 +3,13 @@ import { lasting } from './lasting.ts'
 import { model } from './model.ts'
 import { moving } from './moving.ts'
 import { steering } from './steering.ts'
+import { watching } from './watching.ts'
 
 /** What every backend must do, as data: run each with `runCase` in the test framework of your choice. */
-export const conformanceCases: readonly ConformanceCase[] = [...moving, ...lasting, ...steering, ...model]
+export const conformanceCases: readonly ConformanceCase[] = [
+  ...moving,
+  ...lasting,
+  ...steering,
+  ...watching,
+  ...model,
+]
