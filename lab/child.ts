@@ -163,6 +163,7 @@ async function produce(): Promise<void> {
   for (let at = 0; at < jobs && Date.now() < until; at += calls) {
     const ids = Array.from({ length: Math.min(calls, jobs - at) }, (_, n) => at + n)
     const fresh = ids.filter((n) => !known.has(`${name}-${n}`))
+    if (fresh.length === 0) continue
     const answers = await Promise.allSettled(
       fresh.map(async (n) => {
         const id = `${name}-${n}`

@@ -33,6 +33,7 @@ export class Scene implements AsyncDisposable {
     const all: ChildOptions = { ...options, file: this.file, outside: this.outside.path }
     const child = spawn(process.execPath, [CHILD, JSON.stringify(all)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'offload-lab-cache') },
     })
     this.#children.push(child)
     const ended = new Promise<number | string>((resolve) =>

@@ -70,7 +70,7 @@ export async function storm({
           name: `p${n}`,
           jobs: share,
           calls: 20,
-          pauseMs: 40,
+          pauseMs: 60,
         })
       }, true),
   )
