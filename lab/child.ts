@@ -12,6 +12,9 @@ import { Outside } from './outside.ts'
 
 type Method = 'enqueue' | 'claim' | 'settle' | 'renew'
 
+/** By -9, by exit(), by taking all memory, by never ending, or by holding the event loop for three leases. */
+export type Poison = 'kill' | 'exit' | 'memory' | 'hang' | 'block'
+
 /** Where a child kills itself: around the n-th call of the broker, or in the n-th run before or after its effect. */
 export interface Kill {
   readonly at: Method | 'run'
@@ -36,8 +39,10 @@ export interface ChildOptions {
   readonly name?: string
   readonly jobs?: number
   readonly keys?: number
-  /** The first so many of them kill their worker every time. */
+  /** The first so many of them are poisonous. */
   readonly poisons?: number
+  /** What a poisonous job does to its worker. @default 'kill' */
+  readonly poison?: Poison
   /** Calls in flight. */
   readonly calls?: number
   readonly pauseMs?: number
@@ -126,6 +131,19 @@ function attemptOf(claim: object): number {
   return (claim as { attempt?: number }).attempt ?? 0
 }
 
+const poisons: Readonly<Record<Poison, () => unknown>> = {
+  kill: () => die(),
+  exit: () => process.exit(7),
+  memory() {
+    const taken: number[][] = []
+    for (;;) taken.push(new Array<number>(1e6).fill(Math.random()))
+  },
+  hang: () => new Promise(() => {}),
+  block() {
+    for (const until = performance.now() + 3 * (options.leaseMs ?? 1000); performance.now() < until; );
+  },
+}
+
 const anything: StandardSchemaV1<null, null> = {
   '~standard': { version: 1, vendor: 'test', validate: () => ({ value: null }) },
 }
@@ -146,9 +164,10 @@ const job = task('crash.job', {
 const poison = task('crash.poison', {
   input: anything,
   retry: { attempts: 3, base: '10ms', max: '20ms' },
+  timeout: '500ms',
   run(_, { id, attempt }) {
     outside.write('S', id, attempt)
-    die()
+    return poisons[options.poison ?? 'kill']()
   },
 })
 

@@ -26,12 +26,15 @@ export class Scene implements AsyncDisposable {
   #closed = false
 
   /** Starts a child; `ended` resolves with its exit code or the signal that killed it. */
-  start(options: Omit<ChildOptions, 'file' | 'outside'>): {
+  start(
+    options: Omit<ChildOptions, 'file' | 'outside'>,
+    nodeOptions: readonly string[] = [],
+  ): {
     child: ChildProcess
     ended: Promise<number | string>
   } {
     const all: ChildOptions = { ...options, file: this.file, outside: this.outside.path }
-    const child = spawn(process.execPath, [CHILD, JSON.stringify(all)], {
+    const child = spawn(process.execPath, [...nodeOptions, CHILD, JSON.stringify(all)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'offload-lab-cache') },
     })

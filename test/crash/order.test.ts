@@ -43,25 +43,3 @@ test('jobs of a key never overlap and never change places when their workers are
   expect(result.finishedTwice).toEqual([])
   expect(result.stuck).toBe(false)
 })
-
-test('a job that kills its worker every time ends dead after its attempts, and the rest of the queue is done', async () => {
-  await using scene = new Scene()
-  expect(await scene.start({ role: 'produce', jobs: 40, poisons: 1 }).ended).toBe(0)
-  let crashes = 0
-  const supervised = (async () => {
-    while ((await scene.start({ role: 'work', leaseMs: LEASE_MS, concurrency: 2 }).ended) === 'SIGKILL') {
-      if (scene.closed || ++crashes > 20) return
-    }
-  })()
-  const result = await count(scene)
-  console.log(summary('by a poisonous job', result, LEASE_MS))
-  await scene.close()
-  await supervised
-  const dead = [...result.jobsById.values()].filter(({ state }) => state === 'dead')
-  expect(dead.map(({ id, attempt }) => ({ id, attempt }))).toEqual([{ id: 'p-0', attempt: 3 }])
-  expect(dead[0]?.faults.map(({ code }) => code)).toEqual(['LEASE_LOST', 'LEASE_LOST', 'LEASE_LOST'])
-  expect(result.kills).toBe(3)
-  expect(result.lost).toEqual([])
-  expect(result.finishedTwice).toEqual([])
-  expect(result.stuck).toBe(false)
-})
