@@ -54,8 +54,9 @@ const asked = process.argv.slice(2)
 const wanted = (name: string, among: object): boolean =>
   !asked.some((one) => one in among) || asked.includes(name)
 
-if (asked.includes('http')) {
-  await import('./http/main.ts')
+for (const other of ['http', 'growth']) {
+  if (!asked.includes(other)) continue
+  await import(`./${other}/main.ts`)
   process.exit()
 }
 

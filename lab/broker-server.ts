@@ -47,7 +47,9 @@ function serve(socket: Socket): void {
         return broker.depth(request.queue)
     }
   }
-  createInterface(socket).on('line', (line) => {
+  const lines = createInterface(socket)
+  lines.on('error', () => {})
+  lines.on('line', (line) => {
     const request = JSON.parse(line) as Request
     if ('giveUp' in request) return claiming.get(request.giveUp)?.abort()
     call(request).then(
