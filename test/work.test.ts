@@ -237,6 +237,31 @@ test('never more handlers run than the concurrency allows, and urgent jobs go fi
   await worker.stop()
 })
 
+test('ends are stored and timers fire while a long backlog of quick jobs is run', async () => {
+  let started = 0
+  let fired = 0
+  const quick = task('quick', {
+    input,
+    async run() {
+      started++
+    },
+  })
+  const queue = open([quick])
+  await queue.enqueueMany(
+    quick,
+    Array.from({ length: 8000 }, (_, n) => ({ input: { n } })),
+  )
+  const worker = queue.work({ concurrency: 100 })
+  const startedAtFirstEnd = new Promise<number>((resolve) => worker.on('done', () => resolve(started)))
+  const timer = setInterval(() => fired++, 1)
+  expect(await startedAtFirstEnd).toBeLessThan(4000)
+  const firedBefore = fired
+  await until(() => started === 8000)
+  clearInterval(timer)
+  expect(fired).toBeGreaterThan(firedBefore)
+  await worker.stop()
+})
+
 test('whatever a handler throws is stored and the worker lives', async () => {
   const circular: { self?: unknown } = {}
   circular.self = circular

@@ -29,6 +29,8 @@ export interface SettlerParts {
   readonly leaseMs: number
   readonly tell: (end: AttemptEnd, event: WorkEvent) => void
   readonly onTrouble: (error: unknown) => void
+  /** Told after each batch. */
+  readonly onStored: () => void
 }
 
 interface Ended {
@@ -47,6 +49,11 @@ export class Settler {
 
   constructor(parts: SettlerParts) {
     this.#parts = parts
+  }
+
+  /** Ends that no batch has taken yet. */
+  get size(): number {
+    return this.#waiting.length
   }
 
   /** Everything that ends in one turn of the event loop goes out together. */
@@ -77,6 +84,7 @@ export class Settler {
     await this.#store(batch)
     this.#out--
     this.#plan()
+    this.#parts.onStored()
     for (const resolve of this.#idle.splice(0)) resolve()
   }
 

@@ -54,6 +54,8 @@ type EventName = AttemptEnd | 'error'
 
 /** Not 'error', which an emitter without listeners throws. */
 const TROUBLE = 'trouble'
+/** With more ends than this to store, nothing more is claimed. */
+const MOST_UNSETTLED = 2000
 /** Handlers are started for at most so long before the event loop has its turn. */
 const TURN_MS = 10
 
@@ -122,6 +124,7 @@ export class Worker {
       leaseMs: this.#leaseMs,
       tell: (end, event) => void this.#events.emit(end, event),
       onTrouble,
+      onStored: () => this.#changed(),
     })
     this.#leases = new Leases({
       open: parts.open,
@@ -215,6 +218,7 @@ export class Worker {
         this.#recovered()
         this.#buffer.push(...claims)
         this.#startSome()
+        await turn()
       } catch (error) {
         this.#inTrouble(error)
         await sleep(clock, random() * Math.min(5000, 100 * 2 ** failures++), signal)
@@ -224,6 +228,7 @@ export class Worker {
 
   /** How many more jobs to claim now: the free slots and what to have ahead, refilled below half. */
   #wanted(): number {
+    if (this.#settler.size > MOST_UNSETTLED) return 0
     const free = this.#concurrency - this.#running.size
     const ahead = fetchAhead(this.#concurrency, this.#meanRunMs, this.#leaseMs)
     const missing = free + ahead - this.#buffer.length
@@ -311,4 +316,9 @@ export class Worker {
   #changed(): void {
     for (const resolve of this.#awaiting.splice(0)) resolve()
   }
+}
+
+/** Lets timers and I/O have their turn: a store and handlers that answer at once would never give it. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
