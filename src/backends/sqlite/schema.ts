@@ -122,7 +122,7 @@ export const migrations: readonly string[] = [
   `,
 ]
 
-export const VERSION = FIRST_VERSION + migrations.length - 1
+export const VERSION: number = FIRST_VERSION + migrations.length - 1
 
 /** Opens an empty file as a store, brings an older one forward, and refuses a foreign or newer one. */
 export function applySchema(db: DatabaseSync, path: string): void {
