@@ -122,7 +122,7 @@ function installPeers(): string | undefined {
   const env = { ...process.env, PATH: path.join(delimiter) }
   if (!existsSync(join(peers, 'node_modules'))) {
     console.log('installing the peers (better-sqlite3 may have to be compiled: two minutes) …')
-    spawnSync('npm', ['ci', '--allow-scripts=better-sqlite3'], { cwd: peers, env, stdio: 'inherit' })
+    spawnSync('npm', ['ci'], { cwd: peers, env, stdio: 'inherit' })
   }
   for (const node of [process.execPath, 'node']) {
     const code = "new (require('better-sqlite3'))(':memory:'); console.log(process.execPath)"
