@@ -187,9 +187,9 @@ describe('the file', () => {
     await open(path)
     const plan = look(
       path,
-      "explain query plan select id from ready join jobs using (seq) where ready.queue = 'q' order by ready.rank, ready.seq limit 10",
+      "explain query plan select first, last from ready where queue = 'q' order by rank, first limit 16",
     ).map(({ detail }) => String(detail))
-    expect(plan.join('\n')).toContain('SEARCH ready USING PRIMARY KEY (queue=?)')
+    expect(plan.join('\n')).toContain('SEARCH ready USING INDEX ready_rank (queue=?)')
     expect(plan.join('\n')).not.toContain('TEMP B-TREE')
   })
 

@@ -2,25 +2,10 @@ import type { SQLInputValue } from 'node:sqlite'
 import type { Accepted, Room } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
 import { rank } from '../../job/priority.ts'
-import { isConflict } from './connection.ts'
 import { STATE } from './rows.ts'
+import type { Span } from './spans.ts'
+import { extend } from './spans.ts'
 import type { Step } from './step.ts'
-
-const COLUMNS = [
-  'seq',
-  'id',
-  'queue',
-  'task',
-  'key',
-  'priority',
-  'created',
-  'run_at',
-  'deadline',
-  'max_attempts',
-  'rank',
-  'payload',
-  'trace',
-]
 
 /** Takes each job that is neither remembered already nor too many. */
 export function accept(step: Step, jobs: readonly Job[], room: Room | undefined): Accepted[] {
@@ -40,76 +25,71 @@ function fits(step: Step, jobs: readonly Job[], room: Room): boolean {
 /** Remembers the jobs, then puts each where it waits. */
 function insert(step: Step, jobs: readonly Job[]): Accepted[] {
   const seqs = remember(step, jobs)
-  const ready: SQLInputValue[] = []
+  const ready: Ready[] = []
   const accepted = jobs.map((job, index): Accepted => {
     const seq = seqs[index]
     if (seq === undefined) return { id: job.id, status: 'duplicate' }
     place(step, job, seq, ready)
     return { id: job.id, status: 'queued' }
   })
-  step.db.insert('ready', READY, ready)
+  for (const { first, last, queue, rank } of ready)
+    step.db
+      .sql('insert into ready values (?, ?, ?, ?, 0, 0, null, ?, null)')
+      .run(first, last, queue, rank, step.publishAt)
   return accepted
 }
 
-const READY = ['queue', 'rank', 'seq', 'attempt', 'fence', 'publish']
+interface Ready extends Span {
+  readonly queue: string
+  readonly rank: number
+}
 
-function place(step: Step, job: Job, seq: number, ready: SQLInputValue[]): void {
+function place(step: Step, job: Job, seq: number, ready: Ready[]): void {
+  const { queue, key } = job
   const scheduled = job.runAt !== undefined && job.runAt > step.now
-  const blocked = !scheduled && job.key !== undefined && step.isLineTaken(job.queue, job.key)
+  const blocked = !scheduled && key !== undefined && step.isLineTaken(queue, key)
   if (scheduled || blocked) {
     step.db
       .sql('insert into waiting (seq, state, due, attempt, fence) values (?, ?, ?, 0, 0)')
       .run(seq, scheduled ? STATE.scheduled : STATE.queued, scheduled ? (job.runAt ?? null) : null)
   } else {
-    ready.push(job.queue, rank(step.now, job.priority), seq, 0, 0, step.publishAt)
-    step.startable.add(job.queue)
+    const one = { first: seq, last: seq, queue, rank: rank(step.now, job.priority) }
+    extend(ready, one, (before) => step.spans && before.queue === queue && before.rank === one.rank)
+    step.startable.add(queue)
   }
-  if (!scheduled && job.key !== undefined) step.joinLine(job.queue, job.key, seq, 0, !blocked)
+  if (!scheduled && key !== undefined) step.joinLine(queue, key, seq, 0, !blocked)
   if (scheduled) step.dueAt = Math.min(step.dueAt, job.runAt ?? step.dueAt)
   if (job.deadline !== undefined) step.addDeadline(seq, job.deadline)
-  step.count(job.queue, scheduled ? STATE.scheduled : STATE.queued, 1)
-  step.events.push(['accepted', job.id, job.queue, job.task, 0])
+  step.count(queue, scheduled ? STATE.scheduled : STATE.queued, 1)
+  step.tell('accepted', job, 0)
 }
+
+const COLUMNS = 'seq, id, queue, task, priority, created, max_attempts, rank, payload'.split(', ')
+/** What few jobs have. */
+const MORE_COLUMNS = [...COLUMNS, 'key', 'run_at', 'deadline', 'trace']
+const KNOWN = ' on conflict (id) do nothing'
 
 /** The number of each job in the order of acceptance; undefined where its id is remembered already. */
 function remember(step: Step, jobs: readonly Job[]): (number | undefined)[] {
   const { seq: last } = (step.db.sql(`select seq from sqlite_sequence where name = 'jobs'`).get() ?? {
     seq: 0,
   }) as { seq: number }
-  const bulk = step.db.attempt(
-    () =>
-      step.db.insert(
-        'jobs',
-        COLUMNS,
-        jobs.flatMap((job, index) => valuesOf(step, job, last + 1 + index)),
-      ),
-    isConflict,
-  )
-  if (bulk) return jobs.map((_, index) => last + 1 + index)
-  const one = step.db.sql(
-    `insert into jobs (${COLUMNS}) values (${COLUMNS.map(() => '?')}) on conflict (id) do nothing`,
-  )
-  return jobs.map((job, index) =>
-    one.run(...valuesOf(step, job, last + 1 + index)).changes === 0 ? undefined : last + 1 + index,
-  )
+  const hasMore = jobs.some((job) => (job.key ?? job.runAt ?? job.deadline ?? job.trace) !== undefined)
+  const values: SQLInputValue[] = []
+  jobs.forEach((job, index) => {
+    values.push(last + 1 + index, job.id, job.queue, job.task, job.priority, job.createdAt, job.maxAttempts)
+    values.push(rank(step.now, job.priority), job.payload)
+    if (hasMore) values.push(job.key ?? null, job.runAt ?? null, job.deadline ?? null, traceOf(job))
+  })
+  const taken = step.db.insert('jobs', hasMore ? MORE_COLUMNS : COLUMNS, values, KNOWN)
+  const seqs = jobs.map((_, index) => last + 1 + index)
+  if (taken === jobs.length) return seqs
+  const isTaken = step.db.sql('select 1 from jobs where seq = ?')
+  return seqs.map((seq) => (isTaken.get(seq) === undefined ? undefined : seq))
 }
 
-function valuesOf(step: Step, job: Job, seq: number): SQLInputValue[] {
-  return [
-    seq,
-    job.id,
-    job.queue,
-    job.task,
-    job.key ?? null,
-    job.priority,
-    job.createdAt,
-    job.runAt ?? null,
-    job.deadline ?? null,
-    job.maxAttempts,
-    rank(step.now, job.priority),
-    job.payload,
-    job.trace === undefined ? null : JSON.stringify(job.trace),
-  ]
+function traceOf({ trace }: Job): string | null {
+  return trace === undefined ? null : JSON.stringify(trace)
 }
 
 function isKnown(step: Step, id: string): boolean {

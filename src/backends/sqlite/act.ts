@@ -2,6 +2,7 @@ import type { Acted, Action, ActVerdict, DeadFilter } from '../../ledger.ts'
 import { forgetJobs } from './retention.ts'
 import type { Row } from './rows.ts'
 import { STATE } from './rows.ts'
+import { takeOneOut } from './spans.ts'
 import type { Step } from './step.ts'
 
 export function act(step: Step, action: Action): Acted {
@@ -61,6 +62,7 @@ function byId(step: Step, id: string): Row | undefined {
   return step.db.sql('select * from records where id = ?').get(id) as Row | undefined
 }
 
+/** Dead letters are spans of one job each: none comes there together with others. */
 function dead(step: Step, filter: DeadFilter, before: number, limit: number): Row[] {
   const where = ['ended.state = 4', 'at < ?']
   const values: (string | number)[] = [before]
@@ -72,14 +74,15 @@ function dead(step: Step, filter: DeadFilter, before: number, limit: number): Ro
   if (filter.task !== undefined) add('task = ?', filter.task)
   if (filter.ids !== undefined) add('id in (select value from json_each(?))', JSON.stringify(filter.ids))
   return step.records(
-    `select seq from ended join jobs using (seq) where ${where.join(' and ')} order by seq limit ?`,
+    `select seq from ended join jobs on seq = first where ${where.join(' and ')} order by seq limit ?`,
     ...values,
     limit,
   )
 }
 
-function forget(step: Step, row: Row): boolean {
-  forgetJobs(step, [row.seq])
-  step.count(row.queue, row.state, -1)
+function forget(step: Step, { seq, queue, state }: Row): boolean {
+  takeOneOut(step.db, 'ended', seq)
+  forgetJobs(step, { first: seq, last: seq })
+  step.count(queue, state, -1)
   return true
 }

@@ -1,12 +1,17 @@
 import type { Claim, Want } from '../../broker.ts'
-import type { JobFault } from '../../job/job.ts'
+import type { Job, JobFault } from '../../job/job.ts'
 import type { Connection } from './connection.ts'
 import type { JobRow, Row } from './rows.ts'
 import { JOB_COLUMNS, jobOf, STATE } from './rows.ts'
+import type { Span } from './spans.ts'
+import { extend, takeOut } from './spans.ts'
 import type { Step } from './step.ts'
 
 /** At most so many jobs are moved by time in one step. */
 const TIME_BATCH = 500
+
+/** So many spans are read at once: one span is often more than a claim wants. */
+const SPANS_A_LOOK = 16
 
 /** What the store needs to end a claim without looking the job up. */
 export interface Receipt {
@@ -14,10 +19,7 @@ export interface Receipt {
   /** The number of the call that claimed it: nobody else's claim of any job has it. */
   readonly claim: number
   readonly fence: number
-  readonly queue: string
-  readonly task: string
-  readonly key: string | undefined
-  readonly attempt: number
+  readonly job: Job
 }
 
 /** Whether a claim could find anything: a look without a lock. */
@@ -53,7 +55,8 @@ export function moveByTime(step: Step): boolean {
   for (const row of due)
     if (row.deadline === null || row.deadline > step.now) step.apply(row, { type: 'due' })
   const lapsed = step.records(
-    `select seq from running where until <= ? order by until, seq limit ${TIME_BATCH}`,
+    `select jobs.seq from running join jobs on jobs.seq between first and last where until <= ?
+     order by until, jobs.seq limit ${TIME_BATCH}`,
     step.now,
   )
   for (const row of lapsed) lapse(step, row)
@@ -80,44 +83,69 @@ function fault(code: string, name: string, message: string, row: Row, step: Step
   return { code, name, message, attempt: row.attempt, at: step.now }
 }
 
-/** Takes the most urgent jobs of a queue: what stands first in `ready` moves to `running` in one piece. */
+/** Takes the most urgent jobs of a queue: what stands first in `ready` moves to `running`, span by span. */
 export function claim(step: Step, queue: string, want: Want): Claim[] {
   if (isPaused(step.db, queue)) return []
-  const rows = step.db
-    .sql(
-      `select ready.seq, ready.rank, ready.attempt, ready.fence, ${JOB_COLUMNS} from ready join jobs using (seq)
-       where ready.queue = ? order by ready.rank, ready.seq limit ?`,
-    )
-    .all(queue, want.limit) as unknown as (JobRow & Pick<Row, 'seq' | 'rank' | 'attempt' | 'fence'>)[]
-  const last = rows.at(-1)
-  if (last === undefined) return []
-  const leaseUntil = step.now + want.leaseMs
+  const taken = takeReady(step, queue, want.limit)
+  if (taken.length === 0) return []
   const number = step.nextClaim()
-  step.db
-    .sql(
-      `insert into running select seq, ?, ?, ?, 0, attempt + 1, fence + 1, ? from ready
-       where queue = ? and (rank, seq) <= (?, ?)`,
-    )
-    .run(number, leaseUntil, want.worker, step.now, queue, last.rank, last.seq)
-  step.db.sql('delete from ready where queue = ? and (rank, seq) <= (?, ?)').run(queue, last.rank, last.seq)
-  step.count(queue, STATE.queued, -rows.length)
-  step.count(queue, STATE.running, rows.length)
+  const leaseUntil = step.now + want.leaseMs
+  const run = step.db.sql('insert into running values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?)')
+  const claims: Claim[] = []
+  for (const { first, last, attempt, fence } of taken) {
+    run.run(first, last, queue, number, leaseUntil, want.worker, attempt + 1, fence + 1, step.now)
+    for (const row of jobsOf(step, first, last))
+      claims.push(claimed(step, row, number, attempt + 1, fence + 1, leaseUntil))
+  }
+  step.count(queue, STATE.queued, -claims.length)
+  step.count(queue, STATE.running, claims.length)
   step.dueAt = Math.min(step.dueAt, leaseUntil)
-  return rows.map((row) => {
-    const [attempt, fence] = [row.attempt + 1, row.fence + 1]
-    if (row.key !== null) step.startInLine(queue, row.key, row.seq, row.fence)
-    if (row.deadline !== null) step.dropDeadline(row.seq, row.deadline)
-    step.events.push(['started', row.id, queue, row.task, attempt])
-    const job = jobOf(row)
-    const receipt: Receipt = {
-      seq: row.seq,
-      claim: number,
-      fence,
-      queue,
-      task: row.task,
-      key: job.key,
-      attempt,
+  return claims
+}
+
+interface Ready extends Span {
+  readonly attempt: number
+  readonly fence: number
+}
+
+/** Takes at most `limit` jobs out of `ready`, in their order; spans that follow one another become one. */
+function takeReady(step: Step, queue: string, limit: number): Ready[] {
+  const taken: Ready[] = []
+  for (let left = limit; left > 0; ) {
+    const spans = step.db
+      .sql('select first, last, attempt, fence from ready where queue = ? order by rank, first limit ?')
+      .all(queue, Math.min(left, SPANS_A_LOOK)) as unknown as Ready[]
+    for (const span of spans) {
+      if (left === 0) break
+      const part = { ...span, last: Math.min(span.last, span.first + left - 1) }
+      takeOut(step.db, 'ready', span, part)
+      extend(taken, part, ({ attempt, fence }) => attempt === span.attempt && fence === span.fence)
+      left -= part.last - part.first + 1
     }
-    return { job, attempt, fence, leaseUntil, receipt }
-  })
+    if (spans.length < SPANS_A_LOOK) break
+  }
+  return taken
+}
+
+function jobsOf(step: Step, first: number, last: number): JobRow[] {
+  return step.db
+    .sql(`select ${JOB_COLUMNS} from jobs where seq between ? and ? order by seq`)
+    .all(first, last) as unknown as JobRow[]
+}
+
+function claimed(
+  step: Step,
+  row: JobRow,
+  number: number,
+  attempt: number,
+  fence: number,
+  leaseUntil: number,
+): Claim {
+  const { queue } = row
+  if (row.key !== null) step.startInLine(queue, row.key, row.seq, fence - 1)
+  if (row.deadline !== null) step.dropDeadline(row.seq, row.deadline)
+  step.tell('started', row, attempt)
+  const job = jobOf(row)
+  const receipt: Receipt = { seq: row.seq, claim: number, fence, job }
+  return { job, attempt, fence, leaseUntil, receipt }
 }

@@ -50,33 +50,20 @@ export class Connection {
     return statement
   }
 
-  /** Inserts rows whose values stand one after the other. */
-  insert(table: string, columns: readonly string[], values: readonly SQLInputValue[]): void {
+  /** Inserts rows whose values stand one after the other; answers how many. `tail` ends the statement. */
+  insert(table: string, columns: readonly string[], values: readonly SQLInputValue[], tail = ''): number {
     const row = `(${columns.map(() => '?').join()})`
-    const text = `insert into ${table} (${columns.join()}) values `
-    const many = columns.length * ROWS_A_STATEMENT
-    let at = 0
-    if (values.length >= many) {
-      const statement = this.sql(text + Array.from({ length: ROWS_A_STATEMENT }, () => row).join())
-      for (; at + many <= values.length; at += many) statement.run(...values.slice(at, at + many))
+    const text = (rows: number): string =>
+      `insert into ${table} (${columns.join()}) values ${Array.from({ length: rows }, () => row).join()}${tail}`
+    let [at, inserted] = [0, 0]
+    for (const rows of [ROWS_A_STATEMENT, 1]) {
+      const width = columns.length * rows
+      if (values.length - at < width) continue
+      const statement = this.sql(text(rows))
+      for (; values.length - at >= width; at += width)
+        inserted += Number(statement.run(...values.slice(at, at + width)).changes)
     }
-    const statement = at < values.length ? this.sql(text + row) : undefined
-    for (; at < values.length; at += columns.length) statement?.run(...values.slice(at, at + columns.length))
-  }
-
-  /** Inside a transaction: runs `work`, and undoes it alone, answering false, when it fails as expected. */
-  attempt(work: () => void, isExpected: (error: unknown) => boolean): boolean {
-    this.sql('savepoint attempt').run()
-    try {
-      work()
-      return true
-    } catch (error) {
-      if (!isExpected(error)) throw error
-      this.sql('rollback to attempt').run()
-      return false
-    } finally {
-      if (this.#db.isTransaction) this.sql('release attempt').run()
-    }
+    return inserted
   }
 
   read<T>(work: () => T): T {
@@ -155,7 +142,6 @@ const SQLITE = {
   CORRUPT: 11,
   FULL: 13,
   CANTOPEN: 14,
-  CONSTRAINT: 19,
   NOTADB: 26,
 }
 
@@ -167,11 +153,6 @@ function primaryCode(error: unknown): number | undefined {
 function isBusy(error: unknown): boolean {
   const code = primaryCode(error)
   return code === SQLITE.BUSY || code === SQLITE.LOCKED
-}
-
-/** Whether a row was refused because one with its key is there. */
-export function isConflict(error: unknown): boolean {
-  return primaryCode(error) === SQLITE.CONSTRAINT
 }
 
 function coded(error: unknown, path: string): unknown {

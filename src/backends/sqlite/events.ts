@@ -2,7 +2,7 @@ import type { JobEvent, JobEventType } from '../../ledger.ts'
 import { jobEventTypes } from '../../ledger.ts'
 import type { EventsPage } from '../database.ts'
 import type { Connection } from './connection.ts'
-import type { StoredEvent } from './step.ts'
+import type { StoredEvents } from './step.ts'
 
 /** At most so many rows of events (one a transaction) are read at once. */
 const ROWS = 100
@@ -44,14 +44,17 @@ export function typesMask(types: Iterable<JobEventType>): number {
 }
 
 function unpack({ first, at, body }: { first: number; at: number; body: string }): JobEvent[] {
-  return (JSON.parse(body) as StoredEvent[]).map(([type, jobId, queue, task, attempt, data], index) => ({
-    eventId: first + index,
-    type,
-    at,
-    jobId,
-    queue,
-    task,
-    attempt,
-    ...(data === undefined ? {} : { data }),
-  }))
+  let eventId = first
+  return (JSON.parse(body) as StoredEvents[]).flatMap(([type, queue, task, attempt, ids, data]) =>
+    ids.map((jobId) => ({
+      eventId: eventId++,
+      type,
+      at,
+      jobId,
+      queue,
+      task,
+      attempt,
+      ...(data === undefined ? {} : { data }),
+    })),
+  )
 }

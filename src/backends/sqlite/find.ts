@@ -48,10 +48,12 @@ function fewIn(db: Connection, state: JobState): string | undefined {
     n: number
   }
   if (n > FEW) return undefined
-  if (state === 'running') return 'running'
-  if (isEnded(state)) return `ended where state = ${STATE[state]}`
+  if (state === 'running') return 'running join jobs on seq between first and last'
+  if (isEnded(state)) return `ended join jobs on seq between first and last where state = ${STATE[state]}`
   const waiting = `waiting where state = ${STATE[state]}`
-  return state === 'scheduled' ? waiting : `${waiting} union all select seq from ready`
+  return state === 'scheduled'
+    ? waiting
+    : `${waiting} union all select seq from ready join jobs on seq between first and last`
 }
 
 export function depth(db: Connection, queue: string, now: number): Depth {
@@ -76,7 +78,8 @@ export function depth(db: Connection, queue: string, now: number): Depth {
 function oldestAge(db: Connection, queue: string, ready: number, now: number): number | null {
   const { created } = db
     .sql(
-      'select min(created) as created from (select seq from ready where queue = ? order by rank, seq limit ?) join jobs using (seq)',
+      `select min(created) as created from (select created from ready join jobs on seq between first and last
+       where ready.queue = ? order by ready.rank, first limit ?)`,
     )
     .get(queue, ready > SCAN_LIMIT ? 1 : SCAN_LIMIT) as { created: number | null }
   return created === null ? null : Math.max(0, now - created)

@@ -18,7 +18,7 @@ import { eventsOf, jobsIn } from '../wake.ts'
 import { accept } from './accept.ts'
 import { act } from './act.ts'
 import { canClaim, claim, moveByTime, nextDueAt } from './claim.ts'
-import type { Connection, Durability } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { readEvents } from './events.ts'
 import { depth, find } from './find.ts'
 import { Hints } from './hints.ts'
@@ -26,7 +26,7 @@ import { outbox } from './outbox.ts'
 import { forgetOld } from './retention.ts'
 import { renew, settle } from './settle.ts'
 import type { Step } from './step.ts'
-import { inStep } from './step.ts'
+import { Turns } from './turns.ts'
 
 const TIDY_MS = 5000
 const TIDY_AGAIN_MS = 20
@@ -37,6 +37,7 @@ export class SqliteLedger implements Ledger {
   readonly #wake: Wake
   readonly #options: BackendOptions
   readonly #hints: Hints
+  readonly #turns: Turns
   #timer: { at: number; cancel: () => void } | undefined
   #cancelTidy: () => void
   #closed = false
@@ -45,33 +46,40 @@ export class SqliteLedger implements Ledger {
     this.#db = db
     this.#wake = wake
     this.#options = options
+    this.#turns = new Turns(db, options.clock, (step) => this.#tell(step))
     this.#hints = new Hints(db, () => this.#onHint())
     this.#cancelTidy = options.clock.after(TIDY_MS, () => void this.#tidy())
     this.#armFromFile()
   }
 
   record(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]> {
-    return this.#step('synced', (step) => accept(step, jobs, room))
+    const accepted = this.#turns.run('synced', (step) => accept(step, jobs, room))
+    // Who waits for a job comes now, and is given it in the transaction that accepts it.
+    for (const queue of new Set(jobs.map((job) => job.queue))) this.#wake.notify(jobsIn(queue))
+    return accepted
   }
 
   async claim(queue: string, want: Want): Promise<readonly Claim[]> {
     if (want.limit < 1) return []
     await this.#moveByTime()
-    if (!this.#db.read(() => canClaim(this.#db, queue))) return []
-    return this.#step('written', (step) => claim(step, queue, want))
+    return this.#turns.run(
+      'written',
+      (step) => claim(step, queue, want),
+      () => (canClaim(this.#db, queue) ? undefined : []),
+    )
   }
 
   settle(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
-    return this.#step('written', (step) => settle(step, settlements))
+    return this.#turns.run('written', (step) => settle(step, settlements))
   }
 
   renew(beats: readonly Beat[], leaseMs: number): Promise<readonly LeaseState[]> {
-    return this.#step('written', (step) => renew(step, beats, leaseMs))
+    return this.#turns.run('written', (step) => renew(step, beats, leaseMs))
   }
 
   async outbox(want: OutboxWant): Promise<readonly Job[]> {
     await this.#moveByTime()
-    return this.#step('written', (step) => outbox(step, want))
+    return this.#turns.run('written', (step) => outbox(step, want))
   }
 
   async find(query: FindQuery): Promise<Page> {
@@ -86,7 +94,7 @@ export class SqliteLedger implements Ledger {
 
   async act(action: Action): Promise<Acted> {
     await this.#moveByTime()
-    return this.#step('synced', (step) => act(step, action))
+    return this.#turns.run('synced', (step) => act(step, action))
   }
 
   watch(
@@ -109,22 +117,17 @@ export class SqliteLedger implements Ledger {
     this.#closed = true
     this.#timer?.cancel()
     this.#cancelTidy()
+    await this.#turns.idle()
     await this.#hints.close()
     this.#wake.notify()
     this.#db.close()
-  }
-
-  async #step<T>(durability: Durability, work: (step: Step) => T): Promise<T> {
-    const { value, step } = await inStep(this.#db, this.#options.clock, durability, work)
-    this.#tell(step)
-    return value
   }
 
   /** Wakes whom the step concerns, here and in the other processes. */
   #tell(step: Step): void {
     for (const queue of step.startable) this.#wake.notify(jobsIn(queue))
     this.#arm(step.dueAt)
-    if (step.events.length === 0) return
+    if (step.eventTypes.size === 0) return
     this.#wake.notify(eventsOf())
     for (const type of step.eventTypes) this.#wake.notify(eventsOf(type))
     if (!this.#closed) this.#hints.send()
@@ -160,18 +163,14 @@ export class SqliteLedger implements Ledger {
     for (let more = true; more; ) {
       const due = this.#db.read(() => nextDueAt(this.#db))
       if (due === undefined || due > this.#options.clock.now()) return
-      more = await this.#step('written', moveByTime)
+      more = await this.#turns.run('written', moveByTime)
     }
   }
 
   async #tidy(): Promise<void> {
     let again = false
     try {
-      again = (
-        await inStep(this.#db, this.#options.clock, 'written', (step) =>
-          forgetOld(step, this.#options.retention),
-        )
-      ).value
+      again = await this.#turns.run('written', (step) => forgetOld(step, this.#options.retention))
     } catch (error) {
       if (!this.#closed)
         this.#options.logger.warn({ error: String(error) }, 'forgetting old jobs failed; tried again later')

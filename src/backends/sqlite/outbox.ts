@@ -2,6 +2,7 @@ import type { Job } from '../../job/job.ts'
 import type { OutboxWant } from '../../ledger.ts'
 import type { JobRow } from './rows.ts'
 import { JOB_COLUMNS, jobOf } from './rows.ts'
+import type { Span } from './spans.ts'
 import type { Step } from './step.ts'
 
 /** Marks what the broker has taken, then answers what can start now and is due to be published. */
@@ -11,8 +12,7 @@ export function outbox(step: Step, want: OutboxWant): Job[] {
     step.db
       .sql(
         `update ready set publish = null, published = ?
-         from (select queue, rank, seq from jobs where id in (select value from json_each(?))) as sent
-         where ready.queue = sent.queue and ready.rank = sent.rank and ready.seq = sent.seq and publish is not null`,
+         where first in (select seq from jobs where id in (select value from json_each(?))) and publish is not null`,
       )
       .run(step.now, JSON.stringify(want.published))
   }
@@ -25,18 +25,36 @@ export function outbox(step: Step, want: OutboxWant): Job[] {
   }
   if (want.limit < 1) return []
   const due =
-    'select queue, rank, seq from ready where publish <= ? and publish is not null order by publish, seq limit ?'
+    'select first from ready where publish <= ? and publish is not null order by publish, first limit ?'
   const rows = step.db
-    .sql(`select ${JOB_COLUMNS} from jobs join (${due}) using (seq) order by jobs.rank, seq`)
+    .sql(`select ${JOB_COLUMNS} from jobs where seq in (${due}) order by rank, seq`)
     .all(step.now, want.limit) as unknown as JobRow[]
   step.db
-    .sql(`update ready set publish = ? where (queue, rank, seq) in (${due})`)
+    .sql(`update ready set publish = ? where first in (${due})`)
     .run(step.now + want.againMs, step.now, want.limit)
   return rows.map(jobOf)
 }
 
-/** From the first call on, this file keeps track of what is to be published. */
+/** From the first call on, this file keeps track of what is to be published, of each job apart. */
 function turnOn(step: Step): void {
   const { changes } = step.db.sql(`insert into settings values ('outbox', 1) on conflict do nothing`).run()
-  if (changes > 0) step.db.sql('update ready set publish = ?').run(step.now)
+  if (changes === 0) return
+  step.publishes()
+  const columns = 'queue, rank, attempt, fence, started'
+  const spans = step.db.sql(`select first, last, ${columns} from ready`).all() as unknown as (Span & Shared)[]
+  step.db.sql('delete from ready').run()
+  const insert = step.db.sql(
+    `insert into ready (first, last, ${columns}, publish) values (?, ?, ?, ?, ?, ?, ?, ?)`,
+  )
+  for (const { first, last, queue, rank, attempt, fence, started } of spans)
+    for (let seq = first; seq <= last; seq++)
+      insert.run(seq, seq, queue, rank, attempt, fence, started, step.now)
+}
+
+interface Shared {
+  readonly queue: string
+  readonly rank: number
+  readonly attempt: number
+  readonly fence: number
+  readonly started: number | null
 }

@@ -1,5 +1,7 @@
 import type { Retention } from '../../backend.ts'
 import { STATE } from './rows.ts'
+import type { Span } from './spans.ts'
+import { takeOut } from './spans.ts'
 import type { Step } from './step.ts'
 
 const BATCH = 500
@@ -22,30 +24,31 @@ function forget(step: Step, state: number, maxAgeMs: number, maxCount: number): 
   const { n } = step.db.sql('select coalesce(sum(n), 0) as n from counts where state = ?').get(state) as {
     n: number
   }
-  if (n === 0) return 0
-  const tooMany = Math.min(Math.max(0, n - maxCount), BATCH)
-  const rows = [
-    ...oldest(step, 'state = ? order by at, seq limit ?', state, tooMany),
-    ...oldest(step, 'state = ? and at <= ? order by at, seq limit ?', state, step.now - maxAgeMs, BATCH),
-  ]
-  const bySeq = new Map(rows.slice(0, BATCH).map(({ seq, queue }) => [seq, queue]))
-  forgetJobs(step, [...bySeq.keys()])
-  for (const queue of bySeq.values()) step.count(queue, state, -1)
-  return bySeq.size
+  const spans = step.db
+    .sql('select first, last, queue, at from ended where state = ? order by at, first limit ?')
+    .all(state, n === 0 ? 0 : BATCH) as unknown as Ended[]
+  let forgotten = 0
+  for (const span of spans) {
+    const most = span.at <= step.now - maxAgeMs ? BATCH : Math.min(BATCH, n - maxCount)
+    if (forgotten >= most) break
+    const last = Math.min(span.last, span.first + most - forgotten - 1)
+    takeOut(step.db, 'ended', span, { first: span.first, last })
+    forgetJobs(step, { first: span.first, last })
+    step.count(span.queue, state, span.first - last - 1)
+    forgotten += last - span.first + 1
+  }
+  return forgotten
 }
 
-function oldest(step: Step, which: string, ...values: number[]): { seq: number; queue: string }[] {
-  return step.db.sql(`select seq, queue from ended where ${which}`).all(...values) as {
-    seq: number
-    queue: string
-  }[]
+interface Ended extends Span {
+  readonly queue: string
+  readonly at: number
 }
 
-/** Removes ended jobs and all that is known of them. */
-export function forgetJobs(step: Step, seqs: readonly number[]): void {
-  const list = JSON.stringify(seqs)
-  for (const table of ['ended', 'notes', 'jobs'])
-    step.db.sql(`delete from ${table} where seq in (select value from json_each(?))`).run(list)
+/** Removes jobs and all that is known of them. */
+export function forgetJobs(step: Step, { first, last }: Span): void {
+  for (const table of ['notes', 'jobs'])
+    step.db.sql(`delete from ${table} where seq between ? and ?`).run(first, last)
 }
 
 /** The newest row of events always stays: the numbering goes on from it. */

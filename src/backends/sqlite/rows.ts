@@ -46,6 +46,7 @@ export interface Row {
 
 export type JobRow = Pick<
   Row,
+  | 'seq'
   | 'id'
   | 'queue'
   | 'task'
@@ -60,7 +61,7 @@ export type JobRow = Pick<
 >
 
 export const JOB_COLUMNS =
-  'id, jobs.queue, task, payload, priority, created, max_attempts, key, run_at, deadline, trace'
+  'seq, id, jobs.queue, task, payload, priority, created, max_attempts, key, run_at, deadline, trace'
 
 export function jobOf(row: JobRow): Job {
   const job: { -readonly [K in keyof Job]: Job[K] } = {

@@ -10,9 +10,9 @@ export const FIRST_VERSION = 2
 /**
  * Each brings the file one version forward; the version is `pragma user_version`. Only ever add at the end.
  *
- * What never changes about a job stands in `jobs`. Where it is stands in exactly one of four small tables, so that a move
- * rewrites no payload: `waiting` (scheduled, or behind an earlier one of its key), `ready` (can start now, in the order in
- * which it will), `running` (the claims) and `ended`. `notes` holds what few jobs have.
+ * What never changes about a job stands in `jobs`. Where it is stands in exactly one of four tables, so that a move
+ * rewrites no payload: `waiting` (scheduled, or behind an earlier one of its key), `ready` (can start now), `running` (the
+ * claims) and `ended`. The last three hold spans (`spans.ts`). `notes` holds what few jobs have.
  */
 export const migrations: readonly string[] = [
   `
@@ -45,20 +45,23 @@ export const migrations: readonly string[] = [
   create index waiting_due on waiting (due) where due is not null;
 
   create table ready (
+    first integer primary key,
+    last integer not null,
     queue text not null,
     rank integer not null,
-    seq integer not null,
     attempt integer not null,
     fence integer not null,
     started integer,
     publish integer,
-    published integer,
-    primary key (queue, rank, seq)
-  ) without rowid;
+    published integer
+  );
+  create index ready_rank on ready (queue, rank, first);
   create index ready_publish on ready (publish) where publish is not null;
 
   create table running (
-    seq integer primary key,
+    first integer primary key,
+    last integer not null,
+    queue text not null,
     claim integer not null,
     until integer not null,
     worker text not null,
@@ -70,19 +73,19 @@ export const migrations: readonly string[] = [
   create index running_until on running (until);
 
   create table ended (
-    seq integer primary key,
+    first integer primary key,
+    last integer not null,
     queue text not null,
     state integer not null,
     at integer not null,
     attempt integer not null,
     fence integer not null,
-    started integer,
-    result text
+    started integer
   );
   create index ended_at on ended (state, at);
-  create index ended_dead on ended (queue, seq) where state = 4;
+  create index ended_dead on ended (queue, first) where state = 4;
 
-  create table notes (seq integer primary key, faults text, progress text, log text);
+  create table notes (seq integer primary key, faults text, progress text, log text, result text);
 
   create table line (
     queue text not null,
@@ -104,20 +107,23 @@ export const migrations: readonly string[] = [
 
   create view records as
     select jobs.*,
-      coalesce(ended.state, iif(running.seq is null, waiting.state, 2), 1) as state,
+      coalesce(ended.state, iif(running.first is null, waiting.state, 2), 1) as state,
       waiting.state = 1 as blocked,
       coalesce(ended.attempt, running.attempt, waiting.attempt, ready.attempt) as attempt,
       coalesce(ended.fence, running.fence, waiting.fence, ready.fence) as fence,
       coalesce(ended.started, running.started, waiting.started, ready.started) as started,
       coalesce(running.until, waiting.due) as due,
       running.claim, running.worker, running.cancelling,
-      ended.at as ended, ended.result,
-      notes.faults, notes.progress, notes.log
+      ended.at as ended,
+      notes.faults, notes.progress, notes.log, notes.result
     from jobs
-    left join ended on ended.seq = jobs.seq
-    left join running on running.seq = jobs.seq
+    left join ended on ended.first = (select first from ended where first <= jobs.seq order by first desc limit 1)
+      and ended.last >= jobs.seq
+    left join running on running.first = (select first from running where first <= jobs.seq order by first desc limit 1)
+      and running.last >= jobs.seq
     left join waiting on waiting.seq = jobs.seq
-    left join ready on ready.queue = jobs.queue and ready.rank = jobs.rank and ready.seq = jobs.seq
+    left join ready on ready.first = (select first from ready where first <= jobs.seq order by first desc limit 1)
+      and ready.last >= jobs.seq
     left join notes on notes.seq = jobs.seq;
   `,
 ]

@@ -4,104 +4,163 @@ import { MAX_LOG_LINES } from '../../job/job.ts'
 import type { Settlement } from '../../job/state.ts'
 import type { Receipt } from './claim.ts'
 import type { Row } from './rows.ts'
-import { STATE } from './rows.ts'
+import { jobOf, STATE } from './rows.ts'
+import type { Span } from './spans.ts'
+import { pieces, takeOut } from './spans.ts'
 import type { Step } from './step.ts'
 
-/** A job that is done, and which settlement says so. */
-interface Done {
+/** A part of a call, by its place in it, about a job whose receipt is known. */
+interface Entry<Part> {
   readonly index: number
-  readonly id: string
   readonly receipt: Receipt
-  readonly result: string | undefined
+  readonly part: Part
+}
+
+type Done = Extract<Settlement, { readonly type: 'done' }>
+
+interface Running {
+  readonly queue: string
+  readonly claim: number
+  readonly worker: string
+  readonly cancelling: number
+  readonly attempt: number
+  readonly fence: number
+  readonly started: number
 }
 
 /** Ends claims; false where the fence has moved on. */
 export function settle(step: Step, settlements: readonly Settlement[]): boolean[] {
   const answers: boolean[] = new Array(settlements.length).fill(false)
-  const done: Done[] = []
+  const done: Entry<Done>[] = []
   settlements.forEach((settlement, index) => {
     const receipt = receiptOf(settlement.claim)
     if (settlement.type === 'done' && receipt !== undefined) {
-      done.push({ index, id: settlement.claim.job.id, receipt, result: settlement.result })
+      done.push({ index, receipt, part: settlement })
       return
     }
     const row = held(step, settlement.claim)
     answers[index] = row !== undefined && step.apply(row, settlement)
   })
-  done.sort((a, b) => a.receipt.claim - b.receipt.claim || a.receipt.seq - b.receipt.seq)
-  for (let from = 0; from < done.length; ) {
-    const to = endOfRun(done, from)
-    for (const { index } of finish(step, done.slice(from, to))) answers[index] = true
-    from = to
+  for (const { entries, span } of heldPieces(step, done)) {
+    if (span === undefined) continue
+    finish(step, span, entries)
+    for (const { index } of entries) answers[index] = true
   }
   return answers
 }
 
-/** A run: the jobs of one claim whose numbers follow one another. It ends in one piece. */
-function endOfRun(done: readonly Done[], from: number): number {
+interface Held<Part> {
+  /** Jobs that follow one another. */
+  readonly entries: readonly Entry<Part>[]
+  /** The span that holds them all for their claim; undefined where the claim was lost. */
+  readonly span: (Span & Running) | undefined
+}
+
+/** Puts what was claimed together together again, so that it costs one step for each piece that is still whole. */
+function* heldPieces<Part>(step: Step, entries: Entry<Part>[]): Generator<Held<Part>> {
+  entries.sort(({ receipt: a }, { receipt: b }) => a.claim - b.claim || a.seq - b.seq)
+  for (let from = 0; from < entries.length; ) {
+    const to = endOfRun(entries, from)
+    const run = entries.slice(from, to)
+    const { first, last } = spanned(run)
+    const claim = run[0]?.receipt.claim
+    for (const piece of pieces<Running>(step.db, 'running', { first, last })) {
+      const own = run.slice(piece.first - first, piece.last - first + 1)
+      yield { entries: own, span: piece.span?.claim === claim ? piece.span : undefined }
+    }
+    from = to
+  }
+}
+
+/** Jobs of one claim whose numbers follow one another. */
+function endOfRun(entries: readonly Entry<unknown>[], from: number): number {
   let to = from + 1
-  for (; to < done.length; to++) {
-    const [before, after] = [done[to - 1]?.receipt, done[to]?.receipt]
+  for (; to < entries.length; to++) {
+    const [before, after] = [entries[to - 1]?.receipt, entries[to]?.receipt]
     if (before?.claim !== after?.claim || (before?.seq ?? 0) + 1 !== after?.seq) break
   }
   return to
 }
 
-/** The `done` move of the state machine, for a run at once. Answers those that were held. */
-function finish(step: Step, run: readonly Done[]): readonly Done[] {
-  const [first, last] = [run[0]?.receipt, run.at(-1)?.receipt]
-  if (first === undefined || last === undefined) return []
-  const { changes } = step.db
-    .sql(
-      `insert into ended select seq, ?, 3, ?, attempt, fence, started, null from running
-       where claim = ? and seq between ? and ?`,
-    )
-    .run(first.queue, step.now, first.claim, first.seq, last.seq)
-  const ended = changes === run.length ? run : stillHeld(step, run, first.claim)
+function spanned(run: readonly Entry<unknown>[]): Span {
+  return { first: run[0]?.receipt.seq ?? 0, last: run.at(-1)?.receipt.seq ?? 0 }
+}
+
+/** The `done` move of the state machine, for jobs of one span. */
+function finish(step: Step, span: Span & Running, entries: readonly Entry<Done>[]): void {
+  const { queue, attempt, fence, started } = span
+  const part = spanned(entries)
+  takeOut(step.db, 'running', span, part)
   step.db
-    .sql('delete from running where claim = ? and seq between ? and ?')
-    .run(first.claim, first.seq, last.seq)
-  step.count(first.queue, STATE.running, -ended.length)
-  step.count(first.queue, STATE.done, ended.length)
-  for (const { id, receipt, result } of ended) {
-    if (result !== undefined)
-      step.db.sql('update ended set result = ? where seq = ?').run(result, receipt.seq)
-    step.events.push(['done', id, receipt.queue, receipt.task, receipt.attempt])
-    if (receipt.key === undefined) continue
-    step.leaveLine(receipt.queue, receipt.key, receipt.seq, receipt.fence)
-    step.lineUp(receipt.queue, receipt.key)
+    .sql('insert into ended values (?, ?, ?, 3, ?, ?, ?, ?)')
+    .run(part.first, part.last, queue, step.now, attempt, fence, started)
+  step.count(queue, STATE.running, -entries.length)
+  step.count(queue, STATE.done, entries.length)
+  for (const { receipt, part } of entries) {
+    const { seq, job } = receipt
+    if (part.result !== undefined) step.note(seq, 'result', part.result)
+    step.tell('done', job, attempt)
+    if (job.key === undefined) continue
+    step.leaveLine(queue, job.key, seq, fence)
+    step.lineUp(queue, job.key)
   }
-  return ended
 }
 
-function stillHeld(step: Step, run: readonly Done[], claim: number): readonly Done[] {
-  const isHeld = step.db.sql('select 1 from running where seq = ? and claim = ?')
-  return run.filter(({ receipt }) => isHeld.get(receipt.seq, claim) !== undefined)
-}
-
+/** Keeps claims; those of one span cost one step. */
 export function renew(step: Step, beats: readonly Beat[], leaseMs: number): LeaseState[] {
+  const answers: LeaseState[] = new Array(beats.length).fill('lost')
   const leaseUntil = step.now + leaseMs
-  return beats.map(({ claim, progress, log }) => {
-    const row = held(step, claim)
-    if (row === undefined) return 'lost'
-    step.db.sql('update running set until = ? where seq = ?').run(leaseUntil, row.seq)
-    step.dueAt = Math.min(step.dueAt, leaseUntil)
-    if (progress !== undefined) {
-      step.note(row.seq, 'progress', progress)
-      step.events.push(['progress', row.id, row.queue, row.task, row.attempt, progress])
-    }
-    if (log !== undefined && log.length > 0) {
-      const before = row.log === null ? [] : (JSON.parse(row.log) as LogLine[])
-      step.note(row.seq, 'log', JSON.stringify([...before, ...log].slice(-MAX_LOG_LINES)))
-    }
-    return row.cancelling === 1 ? 'cancelled' : 'held'
+  const entries: Entry<Beat>[] = []
+  beats.forEach((beat, index) => {
+    const receipt = receiptOf(beat.claim) ?? receiptFor(step, beat.claim)
+    if (receipt !== undefined) entries.push({ index, receipt, part: beat })
   })
+  for (const { entries: own, span } of heldPieces(step, entries)) {
+    if (span === undefined) continue
+    extendLease(step, span, spanned(own), leaseUntil)
+    for (const { index, receipt, part } of own) {
+      report(step, receipt, part)
+      answers[index] = span.cancelling === 1 ? 'cancelled' : 'held'
+    }
+  }
+  return answers
+}
+
+function extendLease(step: Step, span: Span & Running, part: Span, leaseUntil: number): void {
+  const { queue, claim, worker, cancelling, attempt, fence, started } = span
+  takeOut(step.db, 'running', span, part)
+  step.db
+    .sql('insert into running values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    .run(part.first, part.last, queue, claim, leaseUntil, worker, cancelling, attempt, fence, started)
+  step.dueAt = Math.min(step.dueAt, leaseUntil)
+}
+
+function report(step: Step, { seq, job }: Receipt, { claim, progress, log }: Beat): void {
+  if (progress !== undefined) {
+    step.note(seq, 'progress', progress)
+    step.tell('progress', job, claim.attempt, progress)
+  }
+  if (log !== undefined && log.length > 0) {
+    const { log: stored } = (step.db.sql('select log from notes where seq = ?').get(seq) ?? {}) as {
+      log?: string | null
+    }
+    const before = typeof stored === 'string' ? (JSON.parse(stored) as LogLine[]) : []
+    step.note(seq, 'log', JSON.stringify([...before, ...log].slice(-MAX_LOG_LINES)))
+  }
 }
 
 function held(step: Step, claim: Settlement['claim']): Row | undefined {
   return step.db
     .sql('select * from records where id = ? and fence = ? and state = 2')
     .get(claim.job.id, claim.fence) as Row | undefined
+}
+
+/** A claim that went through hands that keep no receipts is looked up. */
+function receiptFor(step: Step, claim: Settlement['claim']): Receipt | undefined {
+  const row = held(step, claim)
+  return row === undefined || row.claim === null
+    ? undefined
+    : { seq: row.seq, claim: row.claim, fence: row.fence, job: jobOf(row) }
 }
 
 function receiptOf({ receipt, fence }: Settlement['claim']): Receipt | undefined {

@@ -1,23 +1,26 @@
 import type { SQLInputValue } from 'node:sqlite'
-import type { Clock } from '../../clock.ts'
 import type { JobRecord } from '../../job/job.ts'
 import { isEnded } from '../../job/job.ts'
 import type { Move } from '../../job/state.ts'
 import { isInLine, move, rankAfter } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
-import type { Connection, Durability } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { typesMask } from './events.ts'
 import type { Row } from './rows.ts'
 import { recordOf, STATE } from './rows.ts'
+import { spanOf, takeOneOut } from './spans.ts'
 
-/** One event in the body of an events row: type, job, queue, task, attempt and, where there is some, data. */
-export type StoredEvent = readonly [
+/**
+ * Events in the body of an events row, alike but for the job: type, queue, task, attempt, the ids of the jobs and, where
+ * there is some, data.
+ */
+export type StoredEvents = readonly [
   type: JobEventType,
-  id: string,
   queue: string,
   task: string,
   attempt: number,
+  ids: string[],
   data?: string,
 ]
 
@@ -25,18 +28,29 @@ export type StoredEvent = readonly [
 export class Step {
   readonly db: Connection
   readonly now: number
-  readonly events: StoredEvent[] = []
   /** Queues in which a job can start now. */
   readonly startable: Set<string> = new Set()
   /** The earliest instant that this step put into the file. */
   dueAt: number = Number.POSITIVE_INFINITY
   readonly #counts = new Map<string, Map<number, number>>()
-  readonly #publishes: boolean
+  #publishes: boolean
+  readonly #events: StoredEvents[] = []
+  #eventCount = 0
 
   constructor(db: Connection, now: number) {
     this.db = db
     this.now = now
     this.#publishes = db.sql(`select 1 from settings where name = 'outbox'`).get() !== undefined
+  }
+
+  /** From now on, in this step and after it, what is to be published is kept track of. */
+  publishes(): void {
+    this.#publishes = true
+  }
+
+  /** Where a message broker is joined, each ready job has a row of its own: its message is marked there. */
+  get spans(): boolean {
+    return !this.#publishes
   }
 
   /** When a job that can start now is to be published: only where a message broker is joined. */
@@ -87,17 +101,17 @@ export class Step {
     if (after.faults !== before.faults) this.note(row.seq, 'faults', JSON.stringify(after.faults))
     this.count(row.queue, row.state, -1)
     this.count(row.queue, STATE[after.state], 1)
-    this.events.push([eventOf(how, before, after), row.id, row.queue, row.task, after.attempt])
+    this.tell(eventOf(how, before, after), row, after.attempt)
     if (row.key !== null) this.lineUp(row.queue, row.key)
     return true
   }
 
-  #leave({ seq, queue, rank, state, blocked }: Row, before: JobRecord): void {
-    if (isEnded(before.state)) this.db.sql('delete from ended where seq = ?').run(seq)
-    else if (state === STATE.running) this.db.sql('delete from running where seq = ?').run(seq)
+  #leave({ seq, queue, state, blocked }: Row, before: JobRecord): void {
+    if (isEnded(before.state)) takeOneOut(this.db, 'ended', seq)
+    else if (state === STATE.running) takeOneOut(this.db, 'running', seq)
     else if (state === STATE.scheduled || blocked === 1)
       this.db.sql('delete from waiting where seq = ?').run(seq)
-    else this.db.sql('delete from ready where queue = ? and rank = ? and seq = ?').run(queue, rank, seq)
+    else takeOneOut(this.db, 'ready', seq)
     if (isInLine(before) && before.key !== undefined) this.leaveLine(queue, before.key, seq, before.fence)
     if (before.deadline !== undefined) this.dropDeadline(seq, before.deadline)
   }
@@ -109,21 +123,15 @@ export class Step {
     if (isEnded(state)) {
       this.db
         .sql('insert into ended values (?, ?, ?, ?, ?, ?, ?, ?)')
-        .run(
-          seq,
-          queue,
-          STATE[state],
-          after.endedAt ?? this.now,
-          attempt,
-          fence,
-          started,
-          after.result ?? null,
-        )
+        .run(seq, seq, queue, STATE[state], after.endedAt ?? this.now, attempt, fence, started)
+      if (after.result !== undefined) this.note(seq, 'result', after.result)
     } else if (state === 'running') {
       this.db
-        .sql('insert into running values (?, ?, ?, ?, ?, ?, ?, ?)')
+        .sql('insert into running values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
         .run(
           seq,
+          seq,
+          queue,
           claim,
           dueAt,
           after.worker ?? '',
@@ -134,8 +142,8 @@ export class Step {
         )
     } else if (open) {
       this.db
-        .sql('insert into ready values (?, ?, ?, ?, ?, ?, ?, null)')
-        .run(queue, rank, seq, attempt, fence, started, this.publishAt)
+        .sql('insert into ready values (?, ?, ?, ?, ?, ?, ?, ?, null)')
+        .run(seq, seq, queue, rank, attempt, fence, started, this.publishAt)
       this.startable.add(queue)
     } else {
       this.db
@@ -149,7 +157,7 @@ export class Step {
     this.dueAt = Math.min(this.dueAt, dueAt ?? this.dueAt)
   }
 
-  note(seq: number, column: 'faults' | 'progress' | 'log', text: string): void {
+  note(seq: number, column: 'faults' | 'progress' | 'log' | 'result', text: string): void {
     this.db
       .sql(
         `insert into notes (seq, ${column}) values (?, ?) on conflict (seq) do update set ${column} = excluded.${column}`,
@@ -192,12 +200,9 @@ export class Step {
   /** Opens the line of a key to its first job: who runs, else who has begun before, else who was accepted first. */
   lineUp(queue: string, key: string): void {
     const holder = this.db
-      .sql(
-        `select line.seq, running.seq is not null as running from line left join running using (seq)
-         where line.queue = ? and line.key = ? and held = 1`,
-      )
-      .get(queue, key) as { seq: number; running: number } | undefined
-    if (holder?.running === 1) return
+      .sql('select seq from line where queue = ? and key = ? and held = 1')
+      .get(queue, key) as { seq: number } | undefined
+    if (holder !== undefined && spanOf(this.db, 'running', holder.seq) !== undefined) return
     const first = this.db
       .sql('select seq from line where queue = ? and key = ? order by fresh, seq limit 1')
       .get(queue, key) as { seq: number } | undefined
@@ -207,14 +212,12 @@ export class Step {
   }
 
   #shut(queue: string, key: string, seq: number): void {
+    const span = spanOf<{ attempt: number; fence: number; started: number | null }>(this.db, 'ready', seq)
+    if (span === undefined) return
+    takeOneOut(this.db, 'ready', seq)
     this.db
-      .sql(
-        'insert into waiting select seq, 1, null, attempt, fence, started from ready where queue = ? and rank = (select rank from jobs where seq = ?) and seq = ?',
-      )
-      .run(queue, seq, seq)
-    this.db
-      .sql('delete from ready where queue = ? and rank = (select rank from jobs where seq = ?) and seq = ?')
-      .run(queue, seq, seq)
+      .sql('insert into waiting values (?, 1, null, ?, ?, ?)')
+      .run(seq, span.attempt, span.fence, span.started)
     this.#hold(queue, key, seq, 0)
   }
 
@@ -222,7 +225,7 @@ export class Step {
   #open(queue: string, key: string, seq: number): void {
     const { changes } = this.db
       .sql(
-        `insert into ready select queue, rank, seq, attempt, fence, started, ?, null from waiting join jobs using (seq)
+        `insert into ready select seq, seq, queue, rank, attempt, fence, started, ?, null from waiting join jobs using (seq)
          where seq = ? and waiting.state = 1`,
       )
       .run(this.publishAt, seq)
@@ -235,8 +238,30 @@ export class Step {
     this.db.sql('update line set held = ? where queue = ? and key = ? and seq = ?').run(held, queue, key, seq)
   }
 
+  /** Tells that something happened to a job. */
+  tell(
+    type: JobEventType,
+    { id, queue, task }: { readonly id: string; readonly queue: string; readonly task: string },
+    attempt: number,
+    data?: string,
+  ): void {
+    this.#eventCount++
+    const last = this.#events.at(-1)
+    const isAlike =
+      data === undefined &&
+      last !== undefined &&
+      last[5] === undefined &&
+      last[0] === type &&
+      last[1] === queue &&
+      last[2] === task &&
+      last[3] === attempt
+    if (isAlike) last[4].push(id)
+    else if (data === undefined) this.#events.push([type, queue, task, attempt, [id]])
+    else this.#events.push([type, queue, task, attempt, [id], data])
+  }
+
   get eventTypes(): Set<JobEventType> {
-    return new Set(this.events.map(([type]) => type))
+    return new Set(this.#events.map(([type]) => type))
   }
 
   /** Writes what was added up. The last thing a transaction does. */
@@ -249,7 +274,7 @@ export class Step {
           .run(queue, state, by)
       }
     }
-    if (this.events.length === 0) return
+    if (this.#eventCount === 0) return
     const { last } = (this.db.sql('select last from events order by first desc limit 1').get() ?? {
       last: 0,
     }) as { last: number }
@@ -257,25 +282,10 @@ export class Step {
       .sql('insert into events values (?, ?, ?, ?, ?)')
       .run(
         last + 1,
-        last + this.events.length,
+        last + this.#eventCount,
         this.now,
         typesMask(this.eventTypes),
-        JSON.stringify(this.events),
+        JSON.stringify(this.#events),
       )
   }
-}
-
-/** Runs one step in one transaction and answers it with what it found. */
-export async function inStep<T>(
-  db: Connection,
-  clock: Clock,
-  durability: Durability,
-  work: (step: Step) => T,
-): Promise<{ value: T; step: Step }> {
-  return db.write(durability, () => {
-    const step = new Step(db, clock.now())
-    const value = work(step)
-    step.flush()
-    return { value, step }
-  })
 }
