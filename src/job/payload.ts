@@ -16,7 +16,7 @@ const MAX_DEPTH = 100
 export function encode(value: unknown, maxBytes: number, code: ErrorCode = 'PAYLOAD_INVALID'): string {
   let text: string | undefined
   try {
-    check(value, '', 0, code)
+    check(value, [], code)
     text = JSON.stringify(value)
   } catch (error) {
     if (error instanceof OffloadError) throw error
@@ -38,7 +38,8 @@ export function encode(value: unknown, maxBytes: number, code: ErrorCode = 'PAYL
   return text
 }
 
-function check(value: unknown, path: string, depth: number, code: ErrorCode): void {
+/** `path` is where the value stands: names of properties and places in lists. It is made readable only for an error. */
+function check(value: unknown, path: (string | number)[], code: ErrorCode): void {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -59,7 +60,7 @@ function check(value: unknown, path: string, depth: number, code: ErrorCode): vo
       )
   }
   if (value === null) return
-  if (depth >= MAX_DEPTH)
+  if (path.length >= MAX_DEPTH)
     throw refused(
       code,
       path,
@@ -83,15 +84,26 @@ function check(value: unknown, path: string, depth: number, code: ErrorCode): vo
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function')
     throw refused(code, path, 'an object with toJSON()', 'pass what it returns')
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) check(value[i], `${path}[${i}]`, depth + 1, code)
+    for (let i = 0; i < value.length; i++) checkMember(value[i], i, path, code)
     return
   }
   for (const key in value) {
     if (!Object.hasOwn(value, key)) continue
-    if (key === '__proto__') throw refused(code, join(path, key), 'a "__proto__" key', 'rename it')
+    if (key === '__proto__') throw refused(code, [...path, key], 'a "__proto__" key', 'rename it')
     const member = (value as Record<string, unknown>)[key]
-    if (member !== undefined) check(member, join(path, key), depth + 1, code)
+    if (member !== undefined) checkMember(member, key, path, code)
   }
+}
+
+function checkMember(
+  member: unknown,
+  key: string | number,
+  path: (string | number)[],
+  code: ErrorCode,
+): void {
+  path.push(key)
+  check(member, path, code)
+  path.pop()
 }
 
 function className(value: object): string {
@@ -101,12 +113,25 @@ function className(value: object): string {
   return typeof name === 'string' && name !== '' ? name : 'class instance'
 }
 
+/** `lines[0].sku` of `['lines', 0, 'sku']`. */
+function readable(keys: readonly (string | number)[]): string {
+  let text = ''
+  for (const key of keys) text = typeof key === 'number' ? `${text}[${key}]` : join(text, key)
+  return text
+}
+
 function join(path: string, key: string): string {
   if (!/^[A-Za-z_$][\w$]*$/.test(key)) return `${path}[${JSON.stringify(key)}]`
   return path === '' ? key : `${path}.${key}`
 }
 
-function refused(code: ErrorCode, path: string, what: string, advice: string): OffloadError {
+function refused(
+  code: ErrorCode,
+  keys: readonly (string | number)[],
+  what: string,
+  advice: string,
+): OffloadError {
+  const path = readable(keys)
   const where = path === '' ? 'the value itself' : path
   return new OffloadError(code, `${where} is ${what}, which JSON cannot carry; ${advice}`, { path })
 }
@@ -172,10 +197,6 @@ function unwrap(
 }
 
 function pathOf(path: StandardSchemaV1.Issue['path']): string {
-  let text = ''
-  for (const part of path ?? []) {
-    const key = typeof part === 'object' ? part.key : part
-    text = typeof key === 'number' ? `${text}[${key}]` : join(text, String(key))
-  }
-  return text
+  const keys = (path ?? []).map((part) => (typeof part === 'object' ? part.key : part))
+  return readable(keys.map((key) => (typeof key === 'symbol' ? String(key) : key)))
 }

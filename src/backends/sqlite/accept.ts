@@ -29,6 +29,7 @@ function insert(step: Step, jobs: readonly Job[]): Accepted[] {
   const accepted = jobs.map((job, index): Accepted => {
     const seq = seqs[index]
     if (seq === undefined) return { id: job.id, status: 'duplicate' }
+    step.accepted.set(seq, job)
     place(step, job, seq, ready)
     return { id: job.id, status: 'queued' }
   })

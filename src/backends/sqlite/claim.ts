@@ -1,8 +1,8 @@
 import type { Claim, Want } from '../../broker.ts'
 import type { Job, JobFault } from '../../job/job.ts'
 import type { Connection } from './connection.ts'
-import type { JobRow, Row } from './rows.ts'
-import { JOB_COLUMNS, jobOf, STATE } from './rows.ts'
+import type { JobList, Row } from './rows.ts'
+import { JOB_COLUMNS, jobFrom, STATE } from './rows.ts'
 import type { Span } from './spans.ts'
 import { extend, takeOut } from './spans.ts'
 import type { Step } from './step.ts'
@@ -94,8 +94,8 @@ export function claim(step: Step, queue: string, want: Want): Claim[] {
   const claims: Claim[] = []
   for (const { first, last, attempt, fence } of taken) {
     run.run(first, last, queue, number, leaseUntil, want.worker, attempt + 1, fence + 1, step.now)
-    for (const row of jobsOf(step, first, last))
-      claims.push(claimed(step, row, number, attempt + 1, fence + 1, leaseUntil))
+    for (const [seq, job] of jobsIn(step, { first, last }))
+      claims.push(claimed(step, { seq, claim: number, fence: fence + 1, job }, attempt + 1, leaseUntil))
   }
   step.count(queue, STATE.queued, -claims.length)
   step.count(queue, STATE.running, claims.length)
@@ -127,25 +127,21 @@ function takeReady(step: Step, queue: string, limit: number): Ready[] {
   return taken
 }
 
-function jobsOf(step: Step, first: number, last: number): JobRow[] {
-  return step.db
-    .sql(`select ${JOB_COLUMNS} from jobs where seq between ? and ? order by seq`)
-    .all(first, last) as unknown as JobRow[]
+function* jobsIn(step: Step, { first, last }: Span): Generator<readonly [seq: number, job: Job]> {
+  let seq = first
+  for (let job = step.accepted.get(seq); job !== undefined && seq <= last; job = step.accepted.get(seq))
+    yield [seq++, job]
+  if (seq > last) return
+  const rows = step.db
+    .list(`select ${JOB_COLUMNS} from jobs where seq between ? and ? order by seq`)
+    .all(seq, last) as unknown as JobList[]
+  for (const row of rows) yield [row[0], jobFrom(row)]
 }
 
-function claimed(
-  step: Step,
-  row: JobRow,
-  number: number,
-  attempt: number,
-  fence: number,
-  leaseUntil: number,
-): Claim {
-  const { queue } = row
-  if (row.key !== null) step.startInLine(queue, row.key, row.seq, fence - 1)
-  if (row.deadline !== null) step.dropDeadline(row.seq, row.deadline)
-  step.tell('started', row, attempt)
-  const job = jobOf(row)
-  const receipt: Receipt = { seq: row.seq, claim: number, fence, job }
+function claimed(step: Step, receipt: Receipt, attempt: number, leaseUntil: number): Claim {
+  const { seq, fence, job } = receipt
+  if (job.key !== undefined) step.startInLine(job.queue, job.key, seq, fence - 1)
+  if (job.deadline !== undefined) step.dropDeadline(seq, job.deadline)
+  step.tell('started', job, attempt)
   return { job, attempt, fence, leaseUntil, receipt }
 }

@@ -50,6 +50,13 @@ export class Connection {
     return statement
   }
 
+  /** The statement of a text whose rows come as lists of values. */
+  list(text: string): StatementSync {
+    const statement = this.sql(text)
+    statement.setReturnArrays(true)
+    return statement
+  }
+
   /** Inserts rows whose values stand one after the other; answers how many. `tail` ends the statement. */
   insert(table: string, columns: readonly string[], values: readonly SQLInputValue[], tail = ''): number {
     const row = `(${columns.map(() => '?').join()})`

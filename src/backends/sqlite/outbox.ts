@@ -1,7 +1,7 @@
 import type { Job } from '../../job/job.ts'
 import type { OutboxWant } from '../../ledger.ts'
-import type { JobRow } from './rows.ts'
-import { JOB_COLUMNS, jobOf } from './rows.ts'
+import type { JobList } from './rows.ts'
+import { JOB_COLUMNS, jobFrom } from './rows.ts'
 import type { Span } from './spans.ts'
 import type { Step } from './step.ts'
 
@@ -27,12 +27,12 @@ export function outbox(step: Step, want: OutboxWant): Job[] {
   const due =
     'select first from ready where publish <= ? and publish is not null order by publish, first limit ?'
   const rows = step.db
-    .sql(`select ${JOB_COLUMNS} from jobs where seq in (${due}) order by rank, seq`)
-    .all(step.now, want.limit) as unknown as JobRow[]
+    .list(`select ${JOB_COLUMNS} from jobs where seq in (${due}) order by rank, seq`)
+    .all(step.now, want.limit) as unknown as JobList[]
   step.db
     .sql(`update ready set publish = ? where first in (${due})`)
     .run(step.now + want.againMs, step.now, want.limit)
-  return rows.map(jobOf)
+  return rows.map(jobFrom)
 }
 
 /** From the first call on, this file keeps track of what is to be published, of each job apart. */

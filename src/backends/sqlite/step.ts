@@ -1,5 +1,5 @@
 import type { SQLInputValue } from 'node:sqlite'
-import type { JobRecord } from '../../job/job.ts'
+import type { Job, JobRecord } from '../../job/job.ts'
 import { isEnded } from '../../job/job.ts'
 import type { Move } from '../../job/state.ts'
 import { isInLine, move, rankAfter } from '../../job/state.ts'
@@ -30,6 +30,8 @@ export class Step {
   readonly now: number
   /** Queues in which a job can start now. */
   readonly startable: Set<string> = new Set()
+  /** What was accepted in this very step, by number: who claims here need not read it back. */
+  readonly accepted: Map<number, Job> = new Map()
   /** The earliest instant that this step put into the file. */
   dueAt: number = Number.POSITIVE_INFINITY
   readonly #counts = new Map<string, Map<number, number>>()
