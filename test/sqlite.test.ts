@@ -202,6 +202,41 @@ describe('the file', () => {
   })
 })
 
+describe('what is asked in one turn of the event loop', () => {
+  test('is one transaction: a job that a worker waits for is claimed where it is accepted', async () => {
+    const path = newFile()
+    const backend = await open(path)
+    const claimed = runOne(backend)
+    await backend.broker.enqueue([job('a')])
+    expect(await claimed).toBe('a')
+    const [first] = look(path, 'select body from events order by first limit 1')
+    const types = (JSON.parse(String(first?.body)) as [string][]).map(([type]) => type)
+    expect(types).toEqual(['accepted', 'started'])
+  })
+
+  test('fails alone: what cannot be stored leaves the rest of the turn done', async () => {
+    const backend = await open(newFile())
+    const unstorable = { ...job('bad'), payload: Symbol('no text') as unknown as string }
+    const [good, bad, other] = await Promise.allSettled([
+      backend.broker.enqueue([job('good')]),
+      backend.broker.enqueue([unstorable]),
+      backend.broker.enqueue([job('other')]),
+    ])
+    expect([good.status, bad.status, other.status]).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect((await backend.broker.depth('default')).ready).toBe(2)
+    expect([await runOne(backend), await runOne(backend)]).toEqual(['good', 'other'])
+  })
+
+  test('is answered before the file is closed', async () => {
+    const path = newFile()
+    const backend = await open(path)
+    const accepted = backend.broker.enqueue([job('last')])
+    await backend.close()
+    expect(await accepted).toEqual([{ id: 'last', status: 'queued' }])
+    expect(look(path, 'select id from jobs')).toEqual([{ id: 'last' }])
+  })
+})
+
 describe('what has ended is forgotten', () => {
   const retention = {
     ...defaultRetention,

@@ -1,7 +1,7 @@
-import type { SQLInputValue } from 'node:sqlite'
 import type { Accepted, Room } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
 import { rank } from '../../job/priority.ts'
+import { remember } from './remember.ts'
 import { STATE } from './rows.ts'
 import type { Span } from './spans.ts'
 import { extend } from './spans.ts'
@@ -63,34 +63,6 @@ function place(step: Step, job: Job, seq: number, ready: Ready[]): void {
   if (job.deadline !== undefined) step.addDeadline(seq, job.deadline)
   step.count(queue, scheduled ? STATE.scheduled : STATE.queued, 1)
   step.tell('accepted', job, 0)
-}
-
-const COLUMNS = 'seq, id, queue, task, priority, created, max_attempts, rank, payload'.split(', ')
-/** What few jobs have. */
-const MORE_COLUMNS = [...COLUMNS, 'key', 'run_at', 'deadline', 'trace']
-const KNOWN = ' on conflict (id) do nothing'
-
-/** The number of each job in the order of acceptance; undefined where its id is remembered already. */
-function remember(step: Step, jobs: readonly Job[]): (number | undefined)[] {
-  const { seq: last } = (step.db.sql(`select seq from sqlite_sequence where name = 'jobs'`).get() ?? {
-    seq: 0,
-  }) as { seq: number }
-  const hasMore = jobs.some((job) => (job.key ?? job.runAt ?? job.deadline ?? job.trace) !== undefined)
-  const values: SQLInputValue[] = []
-  jobs.forEach((job, index) => {
-    values.push(last + 1 + index, job.id, job.queue, job.task, job.priority, job.createdAt, job.maxAttempts)
-    values.push(rank(step.now, job.priority), job.payload)
-    if (hasMore) values.push(job.key ?? null, job.runAt ?? null, job.deadline ?? null, traceOf(job))
-  })
-  const taken = step.db.insert('jobs', hasMore ? MORE_COLUMNS : COLUMNS, values, KNOWN)
-  const seqs = jobs.map((_, index) => last + 1 + index)
-  if (taken === jobs.length) return seqs
-  const isTaken = step.db.sql('select 1 from jobs where seq = ?')
-  return seqs.map((seq) => (isTaken.get(seq) === undefined ? undefined : seq))
-}
-
-function traceOf({ trace }: Job): string | null {
-  return trace === undefined ? null : JSON.stringify(trace)
 }
 
 function isKnown(step: Step, id: string): boolean {

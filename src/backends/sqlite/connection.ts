@@ -1,11 +1,9 @@
-import type { SQLInputValue, StatementSync } from 'node:sqlite'
+import type { StatementSync } from 'node:sqlite'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { BackendError } from '../../job/errors.ts'
 import { applySchema } from './schema.ts'
 
-/** So many rows go into one statement: binding them together costs half of one statement a row. */
-const ROWS_A_STATEMENT = 16
 /** Blocks the event loop for at most so long before it waits without blocking. */
 const BUSY_BLOCK_MS = 2
 
@@ -55,22 +53,6 @@ export class Connection {
     const statement = this.sql(text)
     statement.setReturnArrays(true)
     return statement
-  }
-
-  /** Inserts rows whose values stand one after the other; answers how many. `tail` ends the statement. */
-  insert(table: string, columns: readonly string[], values: readonly SQLInputValue[], tail = ''): number {
-    const row = `(${columns.map(() => '?').join()})`
-    const text = (rows: number): string =>
-      `insert into ${table} (${columns.join()}) values ${Array.from({ length: rows }, () => row).join()}${tail}`
-    let [at, inserted] = [0, 0]
-    for (const rows of [ROWS_A_STATEMENT, 1]) {
-      const width = columns.length * rows
-      if (values.length - at < width) continue
-      const statement = this.sql(text(rows))
-      for (; values.length - at >= width; at += width)
-        inserted += Number(statement.run(...values.slice(at, at + width)).changes)
-    }
-    return inserted
   }
 
   read<T>(work: () => T): T {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { defaultRetention } from '../../backend.ts'
 import { openMemory } from '../../backends/memory/index.ts'
 import type { Claim } from '../../broker.ts'
-import type { JobRecord } from '../../job/job.ts'
+import type { Job, JobRecord } from '../../job/job.ts'
 import type { Ending } from '../../job/state.ts'
 import type { Ledger } from '../../ledger.ts'
 import { silentLogger } from '../../log.ts'
@@ -11,6 +11,7 @@ import { VirtualClock } from '../virtual-clock.ts'
 import type { Bench, ConformanceCase } from './case.ts'
 
 const STEPS = 150
+const done: Ending = { type: 'done' }
 
 /** Random commands on the ledger under test and on the reference in memory, in lock step: they must answer alike. */
 export const model: readonly ConformanceCase[] = [1, 2, 3, 4, 5, 6, 7, 8].map((nth) => ({
@@ -50,26 +51,31 @@ async function lockStep(bench: Bench, random: () => number): Promise<void> {
   ]
   const agree = <T>([a, b]: [T, T]): void => assert.deepEqual(a, b)
 
+  /** Jobs that a store may keep together, and jobs that it cannot. */
+  const alike = (count: number): Job[] => Array.from({ length: count }, () => bench.job())
+  const unlike = (): Job =>
+    bench.job({
+      ...(random() < 0.1 ? { id: `job-${1 + pick(20)}` } : {}),
+      priority: pick(10),
+      maxAttempts: 1 + pick(3),
+      ...(random() < 0.5 ? { key: `k${pick(2)}` } : {}),
+      ...(random() < 0.3 ? { runAt: clock.now() + pick(3000) } : {}),
+      ...(random() < 0.2 ? { deadline: clock.now() + 1 + pick(5000) } : {}),
+    })
+  /** Some of the claims, in any order. */
+  const draw = (): [Claim, Claim][] => held.filter(() => random() < 0.3).sort(() => random() - 0.5)
+
   for (let step = 0; step < STEPS; step++) {
     const now = clock.now()
     switch (pick(8)) {
       case 0:
       case 1: {
-        const jobs = Array.from({ length: 1 + pick(3) }, () =>
-          bench.job({
-            ...(random() < 0.1 ? { id: `job-${1 + pick(20)}` } : {}),
-            priority: pick(10),
-            maxAttempts: 1 + pick(3),
-            ...(random() < 0.5 ? { key: `k${pick(2)}` } : {}),
-            ...(random() < 0.3 ? { runAt: now + pick(3000) } : {}),
-            ...(random() < 0.2 ? { deadline: now + 1 + pick(5000) } : {}),
-          }),
-        )
-        agree(await both((ledger) => ledger.record(jobs, () => 30)))
+        const jobs = random() < 0.5 ? alike(1 + pick(8)) : Array.from({ length: 1 + pick(3) }, unlike)
+        agree(await both((ledger) => ledger.record(jobs, () => 60)))
         break
       }
       case 2: {
-        const limit = 1 + pick(3)
+        const limit = 1 + pick(8)
         const [a, b] = await both((ledger) => ledger.claim('q', { limit, leaseMs: 2000, worker: 'w' }))
         agree([a.map(bare), b.map(bare)])
         for (const [i, claim] of a.entries()) held.push([claim, b[i] as Claim])
@@ -77,16 +83,26 @@ async function lockStep(bench: Bench, random: () => number): Promise<void> {
       }
       case 3:
       case 4: {
-        const [claims] = held.splice(pick(held.length), 1)
-        if (claims === undefined) break
         const ending = anEnding(pick(6), now + pick(2000), now)
-        agree(await both((ledger, which) => ledger.settle([{ claim: claims[which], ...ending }])))
+        const some = draw().map((claims) => ({ claims, ending: random() < 0.7 ? done : ending }))
+        for (const { claims } of some) held.splice(held.indexOf(claims), 1)
+        agree(
+          await both((ledger, which) =>
+            ledger.settle(some.map(({ claims, ending }) => ({ claim: claims[which], ...ending }))),
+          ),
+        )
         break
       }
       case 5: {
-        const claims = held[pick(held.length)]
-        if (claims !== undefined)
-          agree(await both((ledger, which) => ledger.renew([{ claim: claims[which], progress: '1' }], 2000)))
+        const some = draw()
+        agree(
+          await both((ledger, which) =>
+            ledger.renew(
+              some.map((claims) => ({ claim: claims[which], progress: '1' })),
+              2000,
+            ),
+          ),
+        )
         break
       }
       case 6: {

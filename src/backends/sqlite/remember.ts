@@ -1,0 +1,102 @@
+import type { SQLInputValue } from 'node:sqlite'
+import type { Job } from '../../job/job.ts'
+import { rank } from '../../job/priority.ts'
+import type { Step } from './step.ts'
+
+/** The number of each job in the order of acceptance; undefined where its id is remembered already. */
+export function remember(step: Step, jobs: readonly Job[]): (number | undefined)[] {
+  const { seq: last } = (step.db.sql(`select seq from sqlite_sequence where name = 'jobs'`).get() ?? {
+    seq: 0,
+  }) as { seq: number }
+  let taken = 0
+  for (let from = 0; from < jobs.length; ) {
+    const alike = jobs.slice(from, endOfAlike(jobs, from))
+    taken += isPlain(alike[0])
+      ? rememberPlain(step, last + 1 + from, alike)
+      : rememberEach(step, last + 1 + from, alike)
+    from += alike.length
+  }
+  const seqs = jobs.map((_, index) => last + 1 + index)
+  if (taken === jobs.length) return seqs
+  const isTaken = step.db.sql('select 1 from jobs where seq = ?')
+  return seqs.map((seq) => (isTaken.get(seq) === undefined ? undefined : seq))
+}
+
+/** Jobs that differ in id, payload and instant alone. */
+function endOfAlike(jobs: readonly Job[], from: number): number {
+  const first = jobs[from]
+  let to = from + 1
+  for (; to < jobs.length && isAlike(first, jobs[to]); to++);
+  return to
+}
+
+function isAlike(a: Job | undefined, b: Job | undefined): boolean {
+  return (
+    a?.task === b?.task &&
+    a?.queue === b?.queue &&
+    a?.priority === b?.priority &&
+    a?.maxAttempts === b?.maxAttempts &&
+    isPlain(a) === isPlain(b)
+  )
+}
+
+/** Without what few jobs have. */
+function isPlain(job: Job | undefined): boolean {
+  return (job?.key ?? job?.runAt ?? job?.deadline ?? job?.trace) === undefined
+}
+
+/** So many rows go into one statement while there are as many: binding them together costs half of a statement a row. */
+const WIDTHS = [64, 8, 1]
+
+function rememberPlain(step: Step, seq: number, jobs: readonly Job[]): number {
+  const [first] = jobs
+  if (first === undefined) return 0
+  const { queue, task, priority, maxAttempts } = first
+  const shared = { queue, task, priority, maxAttempts, rank: rank(step.now, priority) }
+  let [at, taken] = [0, 0]
+  for (const width of WIDTHS) {
+    for (; jobs.length - at >= width; at += width) {
+      const own: SQLInputValue[] = []
+      for (const { id, createdAt, payload } of jobs.slice(at, at + width)) own.push(id, createdAt, payload)
+      taken += Number(step.db.sql(plainInsert(width)).run({ ...shared, seq: seq + at }, ...own).changes)
+    }
+  }
+  return taken
+}
+
+/** What the rows share is bound once, by name. */
+const plainInserts = new Map<number, string>()
+
+function plainInsert(width: number): string {
+  let text = plainInserts.get(width)
+  if (text === undefined) {
+    const rows = Array.from(
+      { length: width },
+      (_, nth) => `(:seq + ${nth}, ?, :queue, :task, :priority, ?, :maxAttempts, :rank, ?)`,
+    )
+    text = `insert into jobs (seq, id, queue, task, priority, created, max_attempts, rank, payload)
+      values ${rows.join()} on conflict (id) do nothing`
+    plainInserts.set(width, text)
+  }
+  return text
+}
+
+function rememberEach(step: Step, seq: number, jobs: readonly Job[]): number {
+  const insert = step.db.sql(
+    `insert into jobs (seq, id, queue, task, priority, created, max_attempts, rank, payload, key, run_at, deadline, trace)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
+  )
+  let taken = 0
+  for (const [nth, job] of jobs.entries()) {
+    const { id, queue, task, priority, createdAt, maxAttempts, payload } = job
+    const { key = null, runAt = null, deadline = null } = job
+    const place = rank(step.now, priority)
+    const row = [seq + nth, id, queue, task, priority, createdAt, maxAttempts, place, payload]
+    taken += Number(insert.run(...row, key, runAt, deadline, traceOf(job)).changes)
+  }
+  return taken
+}
+
+function traceOf({ trace }: Job): string | null {
+  return trace === undefined ? null : JSON.stringify(trace)
+}
