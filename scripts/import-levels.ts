@@ -27,7 +27,10 @@ export const units: Unit[] = [
   { path: 'src/worker/', level: 3 },
   { path: 'src/reading/', level: 3 },
 
-  { path: 'src/offload.ts', level: 4 },
+  { path: 'src/options.ts', level: 3 },
+
+  { path: 'src/handle.ts', level: 4 },
+  { path: 'src/offload.ts', level: 4, alsoImports: ['src/handle.ts'] },
 
   { path: 'src/http/', level: 5 },
   { path: 'src/testing/', level: 5 },

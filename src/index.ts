@@ -2,6 +2,7 @@ export type { Backend, BackendOptions, Retention } from './backend.ts'
 export type { MessageBroker } from './backends/registry.ts'
 export type { Accepted, Beat, Broker, Claim, Depth, Features, LeaseState, Room, Want } from './broker.ts'
 export type { Duration } from './duration.ts'
+export type { CancelVerdict, Handle } from './handle.ts'
 export {
   AbortedError,
   BackendError,
@@ -28,16 +29,8 @@ export type {
   Page,
 } from './ledger.ts'
 export type { Logger } from './log.ts'
-export {
-  type BulkAnswer,
-  type CancelVerdict,
-  type Handle,
-  type LimitOptions,
-  type Offload,
-  type OffloadOptions,
-  offload,
-  type RetentionOptions,
-} from './offload.ts'
+export { type BulkAnswer, type Offload, offload } from './offload.ts'
+export type { LimitOptions, OffloadOptions, RetentionOptions } from './options.ts'
 export type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'
 export type { JobView } from './reading/view.ts'
 export {

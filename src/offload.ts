@@ -1,20 +1,21 @@
 import { randomFillSync } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Backend, BackendOptions, Retention } from './backend.ts'
-import { defaultRetention } from './backend.ts'
-import type { MessageBroker } from './backends/registry.ts'
+import type { Backend, BackendOptions } from './backend.ts'
 import { openBackend } from './backends/registry.ts'
 import type { Depth } from './broker.ts'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
-import type { Duration } from './duration.ts'
 import { toMs } from './duration.ts'
+import type { CancelVerdict, Handle } from './handle.ts'
+import { JobHandle } from './handle.ts'
 import { CapabilityError, OffloadError } from './job/errors.ts'
 import { checkName, idMaker } from './job/id.ts'
 import { DEFAULT_PAYLOAD_BYTES } from './job/payload.ts'
 import type { ActVerdict, DeadFilter, FindQuery, JobEvent, Ledger } from './ledger.ts'
 import type { Logger } from './log.ts'
 import { defaultLogger } from './log.ts'
+import type { OffloadOptions } from './options.ts'
+import { byName, positive, retentionOf, roomOf } from './options.ts'
 import { Producer } from './producer/producer.ts'
 import type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'
 import { Reader } from './reading/reader.ts'
@@ -22,54 +23,6 @@ import type { JobView } from './reading/view.ts'
 import type { AnyTask, EnqueueOptions, Task } from './task.ts'
 import type { WorkOptions } from './worker/worker.ts'
 import { Worker } from './worker/worker.ts'
-
-export interface OffloadOptions {
-  /** What moves the jobs: `sqlite:path` (one file, no server), `memory:`, or a message broker of your own. */
-  readonly url: string | MessageBroker
-  /** Every task that is queued or run here. */
-  readonly tasks: readonly AnyTask[]
-  /** Where the jobs of a message broker are remembered: `sqlite:path`, or `none`. */
-  readonly ledger?: string
-  /** Any pino-compatible logger. @default warnings and errors to stderr */
-  readonly logger?: Logger
-  readonly limits?: LimitOptions
-  readonly retention?: RetentionOptions
-}
-
-export interface LimitOptions {
-  /** Of one payload or result, in UTF-8 bytes. @default 262144 */
-  readonly payloadBytes?: number
-  /** Waiting jobs of a queue, for all queues or by name. @default 1000000 */
-  readonly waiting?: number | Readonly<Record<string, number>>
-  /** How long a call on a backend that does not answer may take. @default '5s' */
-  readonly timeout?: Duration
-}
-
-export interface RetentionOptions {
-  /** Done and cancelled jobs. @default '24h' and 100000 */
-  readonly ended?: Duration
-  readonly endedCount?: number
-  /** Dead letters. @default '30d' and 100000 */
-  readonly dead?: Duration
-  readonly deadCount?: number
-  /** Events. @default '1h' and 100000 */
-  readonly events?: Duration
-  readonly eventsCount?: number
-}
-
-/** A job that was accepted. */
-export interface Handle<Result> {
-  readonly id: string
-  readonly task: string
-  readonly queue: string
-  /** The id was remembered already: nothing new was queued. */
-  readonly duplicate: boolean
-  result(options?: WaitOptions): Promise<Result>
-  watch(options?: WatchOptions): AsyncGenerator<JobEvent>
-  cancel(): Promise<CancelVerdict>
-}
-
-export type CancelVerdict = 'cancelled' | 'cancelling' | 'ended' | 'unknown'
 
 export interface BulkItem<Input> {
   readonly input: Input
@@ -85,7 +38,6 @@ export interface BulkOptions {
   readonly onProgress?: (count: number) => void
 }
 
-const DEFAULT_WAITING = 1_000_000
 const BULK = 500
 
 /** Opens a queue. Nothing is opened before the first use or `ready()`. @throws OPTION_INVALID, TASK_DUPLICATE */
@@ -153,7 +105,7 @@ export class Offload implements AsyncDisposable {
     options: EnqueueOptions = {},
   ): Promise<Handle<Result>> {
     const { id, status } = await this.#producer.enqueue(task, input, options)
-    return this.#handle<Result>(task, id, status === 'duplicate')
+    return new JobHandle<Result>(this, task, id, status === 'duplicate')
   }
 
   /** Queues many jobs of one task; each is accepted or rejected by itself, in order. */
@@ -285,18 +237,6 @@ export class Offload implements AsyncDisposable {
     )
   }
 
-  #handle<Result>(task: AnyTask, id: string, duplicate: boolean): Handle<Result> {
-    return {
-      id,
-      task: task.name,
-      queue: task.queue,
-      duplicate,
-      result: (options) => this.#reader.result(id, options) as Promise<Result>,
-      watch: (options) => this.#reader.watch(id, options),
-      cancel: () => this.cancel(id),
-    }
-  }
-
   async #actOn(type: 'cancel' | 'retry', id: string): Promise<ActVerdict | undefined> {
     const { verdicts } = await (await this.#ledger()).act({ type, ids: [id] })
     return verdicts[0]
@@ -317,46 +257,4 @@ export class Offload implements AsyncDisposable {
 
 function closed(): OffloadError {
   return new OffloadError('CLOSED', 'this queue was closed')
-}
-
-function byName(tasks: readonly AnyTask[]): ReadonlyMap<string, AnyTask> {
-  const map = new Map<string, AnyTask>()
-  for (const task of tasks ?? []) {
-    if (typeof task?.name !== 'string' || typeof task.run !== 'function')
-      throw new OffloadError('OPTION_INVALID', 'tasks must be made by task(name, { … })')
-    if (map.has(task.name))
-      throw new OffloadError('TASK_DUPLICATE', `two tasks are called "${task.name}": rename one`, {
-        task: task.name,
-      })
-    map.set(task.name, task)
-  }
-  return map
-}
-
-function positive(value: number, option: string): number {
-  if (Number.isInteger(value) && value > 0) return value
-  throw new OffloadError('OPTION_INVALID', `${option} must be a whole number above 0, not ${String(value)}`)
-}
-
-function roomOf(waiting: LimitOptions['waiting'] = DEFAULT_WAITING): (queue: string) => number {
-  if (typeof waiting === 'number') {
-    const limit = positive(waiting, 'limits.waiting')
-    return () => limit
-  }
-  const limits = new Map(
-    Object.entries(waiting).map(([queue, limit]) => [queue, positive(limit, `limits.waiting.${queue}`)]),
-  )
-  return (queue) => limits.get(queue) ?? DEFAULT_WAITING
-}
-
-function retentionOf(options: RetentionOptions = {}): Retention {
-  const { ended, endedCount, dead, deadCount, events, eventsCount } = options
-  return {
-    endedMs: ended === undefined ? defaultRetention.endedMs : toMs(ended, 'retention.ended'),
-    endedCount: endedCount ?? defaultRetention.endedCount,
-    deadMs: dead === undefined ? defaultRetention.deadMs : toMs(dead, 'retention.dead'),
-    deadCount: deadCount ?? defaultRetention.deadCount,
-    eventsMs: events === undefined ? defaultRetention.eventsMs : toMs(events, 'retention.events'),
-    eventsCount: eventsCount ?? defaultRetention.eventsCount,
-  }
 }

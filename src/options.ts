@@ -1,0 +1,86 @@
+import type { Retention } from './backend.ts'
+import { defaultRetention } from './backend.ts'
+import type { MessageBroker } from './backends/registry.ts'
+import type { Duration } from './duration.ts'
+import { toMs } from './duration.ts'
+import { OffloadError } from './job/errors.ts'
+import type { Logger } from './log.ts'
+import type { AnyTask } from './task.ts'
+
+export interface OffloadOptions {
+  /** What moves the jobs: `sqlite:path` (one file, no server), `memory:`, or a message broker of your own. */
+  readonly url: string | MessageBroker
+  /** Every task that is queued or run here. */
+  readonly tasks: readonly AnyTask[]
+  /** Where the jobs of a message broker are remembered: `sqlite:path`, or `none`. */
+  readonly ledger?: string
+  /** Any pino-compatible logger. @default warnings and errors to stderr */
+  readonly logger?: Logger
+  readonly limits?: LimitOptions
+  readonly retention?: RetentionOptions
+}
+
+export interface LimitOptions {
+  /** Of one payload or result, in UTF-8 bytes. @default 262144 */
+  readonly payloadBytes?: number
+  /** Waiting jobs of a queue, for all queues or by name. @default 1000000 */
+  readonly waiting?: number | Readonly<Record<string, number>>
+  /** How long a call on a backend that does not answer may take. @default '5s' */
+  readonly timeout?: Duration
+}
+
+export interface RetentionOptions {
+  /** Done and cancelled jobs. @default '24h' and 100000 */
+  readonly ended?: Duration
+  readonly endedCount?: number
+  /** Dead letters. @default '30d' and 100000 */
+  readonly dead?: Duration
+  readonly deadCount?: number
+  /** Events. @default '1h' and 100000 */
+  readonly events?: Duration
+  readonly eventsCount?: number
+}
+
+const DEFAULT_WAITING = 1_000_000
+
+export function byName(tasks: readonly AnyTask[]): ReadonlyMap<string, AnyTask> {
+  const map = new Map<string, AnyTask>()
+  for (const task of tasks ?? []) {
+    if (typeof task?.name !== 'string' || typeof task.run !== 'function')
+      throw new OffloadError('OPTION_INVALID', 'tasks must be made by task(name, { … })')
+    if (map.has(task.name))
+      throw new OffloadError('TASK_DUPLICATE', `two tasks are called "${task.name}": rename one`, {
+        task: task.name,
+      })
+    map.set(task.name, task)
+  }
+  return map
+}
+
+export function positive(value: number, option: string): number {
+  if (Number.isInteger(value) && value > 0) return value
+  throw new OffloadError('OPTION_INVALID', `${option} must be a whole number above 0, not ${String(value)}`)
+}
+
+export function roomOf(waiting: LimitOptions['waiting'] = DEFAULT_WAITING): (queue: string) => number {
+  if (typeof waiting === 'number') {
+    const limit = positive(waiting, 'limits.waiting')
+    return () => limit
+  }
+  const limits = new Map(
+    Object.entries(waiting).map(([queue, limit]) => [queue, positive(limit, `limits.waiting.${queue}`)]),
+  )
+  return (queue) => limits.get(queue) ?? DEFAULT_WAITING
+}
+
+export function retentionOf(options: RetentionOptions = {}): Retention {
+  const { ended, endedCount, dead, deadCount, events, eventsCount } = options
+  return {
+    endedMs: ended === undefined ? defaultRetention.endedMs : toMs(ended, 'retention.ended'),
+    endedCount: endedCount ?? defaultRetention.endedCount,
+    deadMs: dead === undefined ? defaultRetention.deadMs : toMs(dead, 'retention.dead'),
+    deadCount: deadCount ?? defaultRetention.deadCount,
+    eventsMs: events === undefined ? defaultRetention.eventsMs : toMs(events, 'retention.events'),
+    eventsCount: eventsCount ?? defaultRetention.eventsCount,
+  }
+}
