@@ -29,7 +29,7 @@ import type { Step } from './step.ts'
 import { Turns } from './turns.ts'
 
 const TIDY_MS = 5000
-const TIDY_AGAIN_MS = 20
+const TIDY_AGAIN_MS = 5
 
 /** The whole store in one file: every call is one short transaction. */
 export class SqliteLedger implements Ledger {
