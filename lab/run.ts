@@ -6,6 +6,7 @@ import type { Mutant } from './mutants.ts'
 import { mutants } from './mutants.ts'
 import { percentile } from './outside.ts'
 import type { Count } from './scene.ts'
+import { runSoak } from './soak-run.ts'
 import type { Storm, SystemName } from './storm.ts'
 import { LEASE_MS, storm } from './storm.ts'
 
@@ -15,6 +16,11 @@ const jobs = Number(process.env.OFFLOAD_LAB_JOBS ?? 100_000)
 const seed = Number(process.env.OFFLOAD_LAB_SEED ?? Date.now() % 1_000_000)
 const all: readonly SystemName[] = ['sqlite', 'joined']
 const asked = process.argv.slice(2).filter((name) => !name.startsWith('-'))
+
+if (asked.includes('soak')) {
+  await runSoak(seed)
+  process.exit()
+}
 
 const results: Storm[] = []
 for (const system of all) {

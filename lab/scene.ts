@@ -34,7 +34,12 @@ export class Scene implements AsyncDisposable {
     ended: Promise<number | string>
   } {
     const all: ChildOptions = { ...options, file: this.file, outside: this.outside.path }
-    const child = spawn(process.execPath, [...nodeOptions, CHILD, JSON.stringify(all)], {
+    return this.run(CHILD, all, nodeOptions)
+  }
+
+  /** Starts a program of the lab. */
+  run(program: string, options: object, nodeOptions: readonly string[] = []): ReturnType<Scene['start']> {
+    const child = spawn(process.execPath, [...nodeOptions, program, JSON.stringify(options)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'offload-lab-cache') },
     })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ChildOptions, Kill } from './child.ts'
 import type { Mutant } from './mutants.ts'
+import { Post } from './post.ts'
 import type { Count } from './scene.ts'
 import { count, Scene } from './scene.ts'
 
@@ -97,7 +98,10 @@ export async function storm({
     } else if (which > 0.85) {
       note('stopped cleanly')
       victim.stop()
-    } else if (victim.kill(scene)) {
+    } else {
+      const killed = victim.kill()
+      if (killed === undefined) continue
+      scene.outside.write('K', 'random', 0, killed)
       note(`killed ${which < 0.2 ? 'producer' : 'worker'}`)
     }
   }
@@ -127,73 +131,6 @@ function pick<T>(among: readonly T[], random: () => number): T {
 function killAt(at: readonly Kill['at'][], random: () => number, upTo: number): Pick<ChildOptions, 'kill'> {
   const when = random() < 0.5 ? 'before' : 'after'
   return { kill: { at: pick(at, random), when, nth: 1 + Math.floor(random() * upTo) } }
-}
-
-type Next = () => { child: ChildProcess; ended: Promise<number | string> }
-
-/** A place for a process: when one ends, the next takes it. */
-class Post {
-  /** A producer has all its jobs accepted. */
-  isDone = false
-  /** How many killed themselves, at a named point. */
-  ownKills = 0
-  /** Resolves when nobody here is paused. */
-  resting: Promise<void> = Promise.resolve()
-  readonly #next: Next
-  readonly #ends: boolean
-  #child: ChildProcess | undefined
-  #killed = false
-  #closed = false
-  readonly #last: Promise<void>
-
-  /** @param ends whether a process that ends by itself has done all there is to do here */
-  constructor(next: Next, ends: boolean) {
-    this.#ends = ends
-    this.#next = next
-    this.#last = this.#run()
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#closed && !this.isDone) {
-      const { child, ended } = this.#next()
-      this.#child = child
-      this.#killed = false
-      const how = await ended
-      if (how === 'SIGKILL' && !this.#killed) this.ownKills++
-      if (how === 0 && this.#ends) this.isDone = true
-    }
-  }
-
-  /** Whether there was somebody to kill. */
-  kill(scene: Scene): boolean {
-    if (this.#child?.pid === undefined || this.isDone || this.#killed) return false
-    this.#killed = true
-    const { pid } = this.#child
-    this.#child.kill('SIGKILL')
-    scene.outside.write('K', 'random', 0, pid)
-    return true
-  }
-
-  async pause(ms: number): Promise<void> {
-    const child = this.#child
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.resting = promise
-    child?.kill('SIGSTOP')
-    await wait(ms)
-    child?.kill('SIGCONT')
-    resolve()
-  }
-
-  /** Workers end cleanly; `last`: and nobody follows. */
-  stop(last = false): void {
-    if (last) this.#closed = true
-    if (this.#child?.connected === true) this.#child.send('stop', () => {})
-  }
-
-  /** Waits for a producer to have all its jobs accepted. */
-  async end(): Promise<void> {
-    await this.#last
-  }
 }
 
 /** The message server's process, on one port however often it is killed. */
