@@ -4,6 +4,9 @@ export function keepAlive(): () => void {
   return () => clearInterval(timer)
 }
 
+/** So many turns of the event loop at most go into one call. */
+const MOST_TURNS = 4
+
 interface Waiting<Item, Answer> {
   readonly item: Item
   readonly resolve: (answer: Answer) => void
@@ -43,12 +46,15 @@ export class Batcher<Item, Answer> {
     })
   }
 
-  #plan(): void {
+  /** While every turn brings more, a few turns go out together: the busier the process, the fewer the calls. */
+  #plan(turnsLeft = MOST_TURNS, before = 1): void {
     if (this.#planned || this.#waiting.length === 0 || this.#out >= 2) return
     this.#planned = true
     setImmediate(() => {
       this.#planned = false
-      void this.#flush()
+      const { length } = this.#waiting
+      if (length > before && length < this.#max && turnsLeft > 1) this.#plan(turnsLeft - 1, length)
+      else void this.#flush()
     })
   }
 
