@@ -17,7 +17,8 @@ const payload = () => ({
   at: now(),
 })
 
-const { open } = await import(system.startsWith('offload') ? './offload.mjs' : `./peers/${system}.mjs`)
+const ours = { raw: './raw.mjs', offload: './offload.mjs' }[system.split(' ')[0]]
+const { open } = await import(ours ?? `./peers/${system}.mjs`)
 const place = (queue) => ({ system, port, name: queue, path: join(folder, `${queue}.db`) })
 
 async function inFlight(calls, n, add) {
@@ -86,7 +87,7 @@ async function work() {
     queue.work(jobs, {
       onStart({ at }) {
         part.first ??= now()
-        part.waits.push(now() - at)
+        part.waits.push({ at, started: now() })
       },
       onDone() {
         part.done++
@@ -124,11 +125,26 @@ async function drain(queue, concurrency, n) {
   return { rate: perSecond(n, last - first) }
 }
 
-async function paced(add) {
+/** 50 calls a second, at any instant as requests come: not just when the timers of this process fire. */
+async function paced(add, onAccepted = () => {}) {
   for (let n = 0; n < jobs; n++) {
-    void add(payload())
-    await wait(20)
+    await wait(18)
+    for (const until = now() + 1 + 2 * Math.random(); now() < until; ) await new Promise(setImmediate)
+    const one = payload()
+    void add(one).then(() => onAccepted(one.at, now()))
   }
+}
+
+/** The pace from one process to another; `from` tells since when a start counts. */
+async function elsewhere(queue, from) {
+  const accepted = new Map()
+  const workers = workElsewhere(1, 10, jobs)
+  await workers.ready
+  await wait(500)
+  await paced(queue.add, (at, when) => accepted.set(at, when))
+  await workers.ended
+  workers.stop()
+  return spread(workers.waits.map(({ at, started }) => started - from(at, accepted.get(at))))
 }
 
 const scenarios = {
@@ -153,14 +169,15 @@ const scenarios = {
     await ended
     return spread(waits)
   },
-  async e2(queue) {
-    const workers = workElsewhere(1, 10, jobs)
-    await workers.ready
-    await wait(500)
-    await paced(queue.add)
-    await workers.ended
-    workers.stop()
-    return spread(workers.waits)
+  e2: (queue) => elsewhere(queue, (at) => at),
+  w: (queue) => elsewhere(queue, (_, accepted) => accepted),
+  async i(queue) {
+    queue.work(10, { onStart() {}, onDone() {} })
+    await wait(1000)
+    const [before, begun] = [process.cpuUsage(), performance.now()]
+    await wait(5000)
+    const { user, system: kernel } = process.cpuUsage(before)
+    return { cpu: (user + kernel) / 10 / (performance.now() - begun) }
   },
   f: (queue) =>
     timed(jobs, async () => {

@@ -10,6 +10,7 @@ interface Figure {
   readonly p50?: number
   readonly p99?: number
   readonly bytes?: number
+  readonly cpu?: number
 }
 
 const here = import.meta.dirname
@@ -28,6 +29,8 @@ const scenarios: Record<string, { what: string; jobs: number; unit: keyof Figure
   d2p: { what: 'run a backlog in two processes, 100 at once each', jobs: 100_000, unit: 'rate' },
   e: { what: 'from the call to the start, 50 jobs a second, one process', jobs: 150, unit: 'p50' },
   e2: { what: 'the same, the worker in a process of its own', jobs: 150, unit: 'p50' },
+  w: { what: 'from the acceptance to the start in another process', jobs: 150, unit: 'p50' },
+  i: { what: 'a worker that waits, ten at once', jobs: 0, unit: 'cpu' },
   f: { what: 'accept and run in one process, 100 in flight', jobs: 60_000, unit: 'rate' },
   f2: { what: 'the same, the worker in a process of its own', jobs: 60_000, unit: 'rate' },
   g: { what: 'bytes a waiting job', jobs: 20_000, unit: 'bytes' },
@@ -37,6 +40,7 @@ const systems: Record<string, { what: string; redis?: true; foreign?: true; only
   offload: { what: 'SQLite, accept fsynced' },
   'offload unsynced': { what: 'SQLite, accept not fsynced' },
   'offload zod': { what: 'SQLite, accept fsynced, input checked by zod', only: ['b', 'd100', 'f'] },
+  raw: { what: 'node:sqlite alone, accept fsynced', only: ['b', 'c', 'd100', 'f'] },
   plainjob: { what: 'SQLite (better-sqlite3), not fsynced', foreign: true },
   bullmq: { what: 'Redis, nothing on disk', redis: true, foreign: true },
   'bee-queue': { what: 'Redis, nothing on disk', redis: true, foreign: true },
@@ -149,7 +153,7 @@ function report(): void {
         system,
         durability,
         String(Math.ceil(jobs * SCALE)),
-        { rate: 'jobs/s', p50: 'ms p50', p99: 'ms', bytes: 'bytes' }[unit],
+        { rate: 'jobs/s', p50: 'ms p50', p99: 'ms', bytes: 'bytes', cpu: '% of a core' }[unit],
         all[0] ?? 0,
         median(all),
         all.at(-1) ?? 0,

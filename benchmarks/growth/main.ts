@@ -13,7 +13,7 @@ const cases = [
   { waiting: 1_000, ended: 1_000_000 },
   ...(process.argv.includes('--huge') ? [{ waiting: 10_000_000, ended: 0 }] : []),
 ]
-const figures = ['acceptRate', 'drainRate', 'get', 'find', 'dead', 'depth', 'rssGrown'] as const
+const figures = ['acceptRate', 'drainRate', 'one', 'get', 'find', 'dead', 'depth', 'rssGrown'] as const
 
 type Figures = Record<(typeof figures)[number] | 'bytes', number>
 
@@ -63,6 +63,7 @@ function report(): void {
       one.ended.toLocaleString('en-US'),
       of('acceptRate'),
       of('drainRate'),
+      of('one'),
       of('get'),
       of('find'),
       of('dead'),
@@ -77,6 +78,7 @@ function report(): void {
     'finished, kept',
     'accept /s',
     'run /s',
+    'accept one ms',
     'get ms',
     'find ms',
     'find dead ms',

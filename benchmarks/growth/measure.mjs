@@ -78,8 +78,9 @@ if (seed) {
   const dead = await median(20, () => queue.find({ state: 'dead' }))
   const get = await median(200, (n) => queue.get(jobs[n % jobs.length].id))
   const depth = await median(20, () => queue.depth())
+  const one = await median(200, () => queue.enqueue(noop, payload))
   const { rate, rss } = await drain(JOBS)
-  process.send({ acceptRate, drainRate: rate, find, dead, get, depth, rssGrown: rss - before }, () =>
+  process.send({ acceptRate, drainRate: rate, one, find, dead, get, depth, rssGrown: rss - before }, () =>
     process.exit(),
   )
 }
