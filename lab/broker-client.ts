@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 import { connect } from 'node:net'
-import { createInterface } from 'node:readline'
 import type { Accepted, Broker, Claim, Depth, Features } from '../src/broker.ts'
 import { BackendError } from '../src/job/errors.ts'
 import type { Request, Response } from './broker-server.ts'
+import { onLines } from './lines.ts'
 
 const features: Features = {
   acknowledge: 'each',
@@ -18,13 +18,21 @@ const features: Features = {
   exactDepth: true,
 }
 
+/** The server is asked for a sign of life so often … */
+const PING_MS = 300
+/** … and a connection on which nothing was heard for so long is given up, whatever the network says of it. */
+const SILENCE_MS = 1500
+
 interface Call {
   resolve(answer: unknown): void
   reject(error: Error): void
 }
 
-/** A connection to the lab's message server; made anew by the next call when it is lost. */
-export function connectTo(port: number): Broker {
+/**
+ * A connection to the lab's message server; made anew by the next call when it is lost.
+ * @param isDeaf never notices that a connection is dead: a bug put in on purpose
+ */
+export function connectTo(port: number, isDeaf = false): Broker {
   const calls = new Map<number, Call>()
   let socket: Socket | undefined
   let last = 0
@@ -32,21 +40,28 @@ export function connectTo(port: number): Broker {
   const open = (): Socket => {
     if (socket !== undefined) return socket
     const opened = connect(port, '127.0.0.1')
+    let heardAt = performance.now()
+    const pulse = setInterval(() => {
+      if (performance.now() - heardAt > SILENCE_MS && !isDeaf) opened.destroy()
+      else opened.write('{"call":0,"method":"ping"}\n')
+    }, PING_MS).unref()
     opened.on('error', () => {})
+    opened.on('data', () => {
+      heardAt = performance.now()
+    })
     opened.once('close', () => {
+      clearInterval(pulse)
       if (socket === opened) socket = undefined
       for (const { reject } of calls.values()) reject(gone())
       calls.clear()
     })
-    createInterface(opened)
-      .on('line', (line) => {
-        const { call, answer, error } = JSON.parse(line) as Response
-        const waiting = calls.get(call)
-        calls.delete(call)
-        if (error === undefined) waiting?.resolve(answer)
-        else waiting?.reject(new BackendError('BACKEND_UNAVAILABLE', error))
-      })
-      .on('error', () => {})
+    onLines(opened, (line) => {
+      const { call, answer, error } = JSON.parse(line) as Response
+      const waiting = calls.get(call)
+      calls.delete(call)
+      if (error === undefined) waiting?.resolve(answer)
+      else waiting?.reject(new BackendError('BACKEND_UNAVAILABLE', error))
+    })
     socket = opened
     return opened
   }

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
 import { createServer } from 'node:net'
-import { createInterface } from 'node:readline'
 import type { Claim } from '../src/broker.ts'
 import type { Job } from '../src/job/job.ts'
 import type { Settlement } from '../src/job/state.ts'
 import { LeastPowerServer } from '../src/testing/index.ts'
+import { onLines } from './lines.ts'
 
 /** One line of JSON each way. A claim waits until there is a message or it is given up. */
 export type Request =
@@ -12,6 +12,7 @@ export type Request =
   | { readonly call: number; readonly method: 'claim'; readonly queue: string; readonly limit: number }
   | { readonly call: number; readonly method: 'settle'; readonly settlements: readonly Settlement[] }
   | { readonly call: number; readonly method: 'depth'; readonly queue: string }
+  | { readonly call: number; readonly method: 'ping' }
   | { readonly giveUp: number }
 
 export interface Response {
@@ -20,8 +21,13 @@ export interface Response {
   readonly error?: string
 }
 
-// The message server of the lab in a process of its own: `broker-server.ts <port> <seed>`. When it is killed, it forgets every message.
+/** A client that says nothing for so long is gone, and what it held comes back. */
+const SILENCE_MS = 3000
+
+// The message server of the lab in a process of its own: `broker-server.ts <port> <seed> [twice]`. When it is killed, it
+// forgets every message; `twice`: it delivers every message twice, in any order.
 const [port, seed] = process.argv.slice(2).map(Number)
+const twice = process.argv[4] === 'twice'
 const server = new LeastPowerServer(seed)
 createServer(serve).listen(port, '127.0.0.1', () => process.send?.('ready'))
 process.once('disconnect', () => process.exit())
@@ -32,7 +38,9 @@ function serve(socket: Socket): void {
   const call = async (request: Exclude<Request, { giveUp: number }>): Promise<unknown> => {
     switch (request.method) {
       case 'enqueue':
-        return broker.enqueue(request.jobs)
+        return broker.enqueue(twice ? [...request.jobs, ...request.jobs] : request.jobs)
+      case 'ping':
+        return true
       case 'claim': {
         const abort = new AbortController()
         claiming.set(request.call, abort)
@@ -47,9 +55,7 @@ function serve(socket: Socket): void {
         return broker.depth(request.queue)
     }
   }
-  const lines = createInterface(socket)
-  lines.on('error', () => {})
-  lines.on('line', (line) => {
+  onLines(socket, (line) => {
     const request = JSON.parse(line) as Request
     if ('giveUp' in request) return claiming.get(request.giveUp)?.abort()
     call(request).then(
@@ -57,6 +63,8 @@ function serve(socket: Socket): void {
       (error: unknown) => socket.write(`${JSON.stringify({ call: request.call, error: String(error) })}\n`),
     )
   })
+  socket.setNoDelay(true)
+  socket.setTimeout(SILENCE_MS, () => socket.destroy())
   socket.on('error', () => {})
   socket.on('close', () => void broker.close())
 }

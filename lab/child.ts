@@ -1,26 +1,25 @@
+import { statSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Backend, BackendOptions } from '../src/backend.ts'
 import { joined } from '../src/backends/joined.ts'
 import { openSqlite } from '../src/backends/sqlite/index.ts'
-import type { Logger } from '../src/index.ts'
-import { offload, task } from '../src/index.ts'
+import type { EnqueueOptions, Logger, RetryOptions } from '../src/index.ts'
+import { OffloadError } from '../src/index.ts'
+import { Offload } from '../src/offload.ts'
 import { connectTo } from './broker-client.ts'
+import type { Poison } from './handlers.ts'
+import { jobTask, poisonTask } from './handlers.ts'
+import { forgetNothing } from './keep.ts'
 import type { Mutant } from './mutants.ts'
 import { mutated } from './mutants.ts'
 import { Outside } from './outside.ts'
+import type { Kill, Method } from './points.ts'
+import { Points } from './points.ts'
+import { FileHog, measureWorker, watchWorker } from './watch.ts'
+import type { Jump } from './wrong-clock.ts'
+import { wrongClock } from './wrong-clock.ts'
 
-type Method = 'enqueue' | 'claim' | 'settle' | 'renew'
-
-/** By -9, by exit(), by taking all memory, by never ending, or by holding the event loop for three leases. */
-export type Poison = 'kill' | 'exit' | 'memory' | 'hang' | 'block'
-
-/** Where a child kills itself: around the n-th call of the broker, or in the n-th run before or after its effect. */
-export interface Kill {
-  readonly at: Method | 'run'
-  readonly when: 'before' | 'after'
-  readonly nth: number
-}
+export type { Kill } from './points.ts'
 
 export interface ChildOptions {
   readonly role: 'produce' | 'work'
@@ -31,14 +30,35 @@ export interface ChildOptions {
   readonly kill?: Kill
   /** A bug put in on purpose. */
   readonly mutant?: Mutant
+  /** How the clock of this process errs. */
+  readonly clock?: readonly Jump[]
   readonly leaseMs?: number
   readonly concurrency?: number
   /** Of one run. */
   readonly runMs?: number
+  /** Every run ends by a throw. */
+  readonly throws?: boolean
+  /** Of a service that every run calls. */
+  readonly sinkPort?: number
+  readonly retry?: RetryOptions
+  /** A worker writes down its health and lost leases. */
+  readonly watched?: boolean
+  /** A worker writes down its memory, its buffer and how its event loop is held. */
+  readonly measured?: boolean
+  /** Begins with no file descriptor left; 'give files' gives them back. */
+  readonly takesFiles?: boolean
   /** A producer: which ids, how many, over how many keys, and the pause between calls. */
   readonly name?: string
   readonly jobs?: number
   readonly keys?: number
+  readonly payloadBytes?: number
+  /** Due at an instant of true time, and spread over so long after it. */
+  readonly due?: { readonly at: number; readonly spreadMs: number }
+  readonly delayMs?: number
+  /** What was refused is tried until it is accepted. */
+  readonly insists?: boolean
+  /** Writes down how long the log of the store is at each acknowledgement. */
+  readonly notesLog?: boolean
   /** The first so many of them are poisonous. */
   readonly poisons?: number
   /** What a poisonous job does to its worker. @default 'kill' */
@@ -51,37 +71,26 @@ export interface ChildOptions {
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions
 const outside = new Outside(options.outside)
-const counts = new Map<string, number>()
-
-function die(): never {
-  outside.write('K', options.kill?.at ?? 'poison')
-  process.kill(process.pid, 'SIGKILL')
-  for (;;);
-}
-
-function dieAt(at: Kill['at'], when: Kill['when'], count: number): void {
-  const { kill } = options
-  if (kill?.at === at && kill.when === when && kill.nth === count) die()
-}
-
-function counted(at: Kill['at']): number {
-  const count = (counts.get(at) ?? 0) + 1
-  counts.set(at, count)
-  return count
-}
+const points = new Points(outside, options.kill)
+const job = jobTask(options, outside, points)
+const poison = poisonTask(options, outside, points)
 
 /** The file alone, or a message server joined with it. */
 async function openStore(
-  { file, brokerPort }: ChildOptions,
+  { file, brokerPort, mutant }: ChildOptions,
   backendOptions: BackendOptions,
 ): Promise<Backend> {
-  const store = await openSqlite(file, backendOptions)
+  const unsynced = mutant === 'a job is acknowledged without an fsync'
+  const store = await openSqlite(unsynced ? `${file}?synchronous=normal` : file, backendOptions)
   if (brokerPort === undefined || store.ledger === undefined) return store
-  return joined(connectTo(brokerPort), store.ledger, backendOptions)
+  const isDeaf = mutant === 'a dead connection is never noticed'
+  return joined(connectTo(brokerPort, isDeaf), store.ledger, backendOptions)
 }
 
-/** Nothing may be forgotten before it was counted. */
-const retention = { endedCount: 1e8, eventsCount: 1e8 }
+/** How much of the log was written when something was acknowledged: no less is needed to have it. */
+function logSize(): number {
+  return options.notesLog === true ? statSync(`${options.file}-wal`).size : 0
+}
 
 /** The store, with a kill around its calls and what it acknowledged written down outside. */
 async function open(backendOptions: BackendOptions): Promise<Backend> {
@@ -92,11 +101,11 @@ async function open(backendOptions: BackendOptions): Promise<Backend> {
     call: () => Promise<T>,
     note?: (answer: T) => void,
   ): Promise<T> => {
-    const count = counted(method)
-    dieAt(method, 'before', count)
+    const count = points.count(method)
+    points.pass(method, 'before', count)
     const answer = await call()
     note?.(answer)
-    dieAt(method, 'after', count)
+    points.pass(method, 'after', count)
     return answer
   }
   return {
@@ -117,8 +126,14 @@ async function open(backendOptions: BackendOptions): Promise<Backend> {
           'settle',
           () => broker.settle(settlements),
           (held) => {
-            settlements.forEach(({ type, claim }, index) => {
-              if (type === 'done' && held[index] === true) outside.write('D', claim.job.id, attemptOf(claim))
+            const size = logSize()
+            settlements.forEach((settlement, index) => {
+              if (held[index] !== true) return
+              const { type, claim } = settlement
+              const write = (kind: 'D' | 'T', value: number): void =>
+                outside.write(kind, claim.job.id, attemptOf(claim), process.pid, value)
+              if (type === 'done') write('D', size)
+              if (type === 'retry') write('T', settlement.runAt)
             })
           },
         ),
@@ -131,88 +146,74 @@ function attemptOf(claim: object): number {
   return (claim as { attempt?: number }).attempt ?? 0
 }
 
-const poisons: Readonly<Record<Poison, () => unknown>> = {
-  kill: () => die(),
-  exit: () => process.exit(7),
-  memory() {
-    const taken: number[][] = []
-    for (;;) taken.push(new Array<number>(1e6).fill(Math.random()))
-  },
-  hang: () => new Promise(() => {}),
-  block() {
-    for (const until = performance.now() + 3 * (options.leaseMs ?? 1000); performance.now() < until; );
-  },
-}
-
-const anything: StandardSchemaV1<null, null> = {
-  '~standard': { version: 1, vendor: 'test', validate: () => ({ value: null }) },
-}
-
-const job = task('crash.job', {
-  input: anything,
-  retry: { attempts: 20, base: '10ms', max: '20ms' },
-  async run(_, { id, attempt }) {
-    outside.write('S', id, attempt)
-    const count = counted('run')
-    dieAt('run', 'before', count)
-    await wait(options.runMs ?? 5)
-    outside.write('E', id, attempt)
-    dieAt('run', 'after', count)
-  },
-})
-
-const poison = task('crash.poison', {
-  input: anything,
-  retry: { attempts: 3, base: '10ms', max: '20ms' },
-  timeout: '500ms',
-  run(_, { id, attempt }) {
-    outside.write('S', id, attempt)
-    return poisons[options.poison ?? 'kill']()
-  },
-})
-
 const noted = (_: object, message?: string): void => outside.write('X', (message ?? '?').slice(0, 120))
 const logger: Logger = { debug() {}, info() {}, warn: noted, error: noted }
 
+function openQueue(): Offload {
+  const all = { url: { open }, tasks: [job, poison], logger, retention: forgetNothing }
+  const random = options.mutant === 'retries wait without jitter' ? () => 0.97 : Math.random
+  return new Offload(all, wrongClock(options.clock ?? []), random)
+}
+
+function optionsOf(id: string, n: number): EnqueueOptions {
+  const { keys = 0, due, delayMs, jobs = 1 } = options
+  return {
+    id,
+    ...(keys === 0 ? {} : { key: `k${n % keys}` }),
+    ...(due === undefined ? {} : { runAt: due.at + (n / jobs) * due.spreadMs }),
+    ...(delayMs === undefined ? {} : { delay: delayMs }),
+  }
+}
+
 async function produce(): Promise<void> {
-  const queue = offload({ url: { open }, tasks: [job, poison], logger, retention })
+  const queue = openQueue()
   const known = new Set(outside.ids('P'))
-  const { name = 'p', jobs = 50, keys = 0, poisons = 0, pauseMs = 2, calls = 5 } = options
+  const { name = 'p', jobs = 50, poisons = 0, pauseMs = 2, calls = 5, payloadBytes, insists } = options
+  const input = payloadBytes === undefined ? null : 'x'.repeat(payloadBytes)
   const until = Date.now() + (options.seconds ?? 3600) * 1000
-  for (let at = 0; at < jobs && Date.now() < until; at += calls) {
+  const accept = async (n: number): Promise<void> => {
+    const id = `${name}-${n}`
+    try {
+      await queue.enqueue(n < poisons ? poison : job, input, optionsOf(id, n))
+      known.add(id)
+      outside.write('P', id, 0, process.pid, logSize())
+    } catch (error) {
+      outside.write('R', error instanceof OffloadError ? error.code : 'no code')
+      outside.write('X', String(error))
+    }
+  }
+  for (let at = 0; at < jobs && Date.now() < until; ) {
     const ids = Array.from({ length: Math.min(calls, jobs - at) }, (_, n) => at + n)
     const fresh = ids.filter((n) => !known.has(`${name}-${n}`))
-    if (fresh.length === 0) continue
-    const answers = await Promise.allSettled(
-      fresh.map(async (n) => {
-        const id = `${name}-${n}`
-        await queue.enqueue(
-          n < poisons ? poison : job,
-          null,
-          keys === 0 ? { id } : { id, key: `k${n % keys}` },
-        )
-        outside.write('P', id)
-      }),
-    )
-    for (const one of answers) if (one.status === 'rejected') outside.write('X', String(one.reason))
-    await wait(pauseMs)
+    await Promise.all(fresh.map(accept))
+    if (insists !== true || ids.every((n) => known.has(`${name}-${n}`))) at += calls
+    if (fresh.length > 0) await wait(pauseMs)
   }
   await queue.close()
   process.disconnect?.()
 }
 
-async function work(): Promise<void> {
-  const queue = offload({ url: { open }, tasks: [job, poison], logger, retention })
+function work(): void {
+  outside.open()
+  const files = new FileHog()
+  if (options.takesFiles === true) outside.write('M', 'files', 0, process.pid, files.take())
+  const queue = openQueue()
   const worker = queue.work({ concurrency: options.concurrency ?? 4, lease: options.leaseMs ?? 1000 })
-  process.on('message', (message) => {
-    if (message === 'usage') process.send?.(process.cpuUsage())
-    if (message !== 'stop') return
-    void worker
-      .stop()
-      .then(() => queue.close())
-      .then(() => process.exit(0))
-  })
+  if (options.watched === true) watchWorker(worker, outside)
+  if (options.measured === true) measureWorker(worker, outside)
+  const heed: Readonly<Record<string, () => void>> = {
+    usage: () => process.send?.(process.cpuUsage()),
+    'take files': () => outside.write('M', 'files', 0, process.pid, files.take()),
+    'give files': () => files.giveBack(),
+    stop: () =>
+      void worker
+        .stop()
+        .then(() => queue.close())
+        .then(() => process.exit(0)),
+  }
+  process.on('message', (message) => heed[String(message)]?.())
   process.once('disconnect', () => void process.exit(0))
 }
 
-await (options.role === 'produce' ? produce() : work())
+if (options.role === 'produce') await produce()
+else work()

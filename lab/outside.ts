@@ -1,7 +1,11 @@
 import { existsSync, openSync, readFileSync, writeSync } from 'node:fs'
 
-/** What a process writes down: P accepted, C claimed, S started, E effect done, D end acknowledged, K about to die, X an error was logged. */
-export type Kind = 'P' | 'C' | 'S' | 'E' | 'D' | 'K' | 'X'
+/**
+ * What a process writes down: P accepted, R refused (its code), C claimed, S started, E effect done, D end acknowledged,
+ * T another try acknowledged, L told that its lease was lost, H the health of a worker, M a measure, K about to die, X an
+ * error was logged.
+ */
+export type Kind = 'P' | 'R' | 'C' | 'S' | 'E' | 'D' | 'T' | 'L' | 'H' | 'M' | 'K' | 'X'
 
 export interface Line {
   readonly kind: Kind
@@ -9,6 +13,8 @@ export interface Line {
   readonly attempt: number
   readonly pid: number
   readonly at: number
+  /** The size of the log at a P or D, when a T is due, the figure of an M. */
+  readonly value: number
 }
 
 /** A ledger outside the system: one file, appended to by every process, in the order of what happened. */
@@ -20,19 +26,24 @@ export class Outside {
     this.path = path
   }
 
-  /** On the file when it returns, in one piece: a kill after it cannot take it back. */
-  write(kind: Kind, id: string, attempt = 0, pid = process.pid): void {
+  /** Needs no file descriptor any more after this. */
+  open(): void {
     this.#file ??= openSync(this.path, 'a')
-    const at = (performance.timeOrigin + performance.now()).toFixed(2)
-    writeSync(this.#file, `${kind}\t${id}\t${attempt}\t${pid}\t${at}\n`)
+  }
+
+  /** On the file when it returns, in one piece: a kill after it cannot take it back. */
+  write(kind: Kind, id: string, attempt = 0, pid = process.pid, value = 0): void {
+    this.#file ??= openSync(this.path, 'a')
+    writeSync(this.#file, `${kind}\t${id}\t${attempt}\t${pid}\t${trueNow().toFixed(2)}\t${value}\n`)
   }
 
   read(): Line[] {
     if (!existsSync(this.path)) return []
     const lines = readFileSync(this.path, 'utf8').split('\n').slice(0, -1)
     return lines.map((line) => {
-      const [kind = '', id = '', attempt, pid, at] = line.split('\t')
-      return { kind: kind as Kind, id, attempt: Number(attempt), pid: Number(pid), at: Number(at) }
+      const [kind = '', id = '', ...figures] = line.split('\t')
+      const [attempt = 0, pid = 0, at = 0, value = 0] = figures.map(Number)
+      return { kind: kind as Kind, id, attempt, pid, at, value }
     })
   }
 
@@ -41,6 +52,16 @@ export class Outside {
       .filter((line) => line.kind === kind)
       .map(({ id }) => id)
   }
+}
+
+/** Whatever a process takes the time to be. */
+export function trueNow(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+/** How many lines of a kind there are. */
+export function howMany(lines: readonly Line[], kind: Kind): number {
+  return lines.filter((line) => line.kind === kind).length
 }
 
 /** Those that stand in the list more than once. */
@@ -74,13 +95,13 @@ export function recoveries(lines: readonly Line[]): number[] {
   return times.sort((a, b) => a - b)
 }
 
-/** Ends that were taken from a worker although another had claimed the job after it. */
+/** Ends and retries that were taken from a worker although another had claimed the job after it. */
 export function staleEnds(lines: readonly Line[]): string[] {
   const newest = new Map<string, number>()
   const stale: string[] = []
   for (const { kind, id, attempt } of lines) {
     if (kind === 'C') newest.set(id, Math.max(attempt, newest.get(id) ?? 0))
-    if (kind === 'D' && attempt < (newest.get(id) ?? 0)) stale.push(id)
+    if ((kind === 'D' || kind === 'T') && attempt < (newest.get(id) ?? 0)) stale.push(id)
   }
   return stale
 }

@@ -2,15 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { machine, table } from '../benchmarks/lib/figures.ts'
 import { seeded } from '../src/testing/least-power-broker.ts'
-import type { Mutant } from './mutants.ts'
-import { mutants } from './mutants.ts'
 import { percentile } from './outside.ts'
-import type { Count } from './scene.ts'
+import { runFaults, runProofs } from './run-faults.ts'
 import { runSoak } from './soak-run.ts'
 import type { Storm, SystemName } from './storm.ts'
 import { LEASE_MS, storm } from './storm.ts'
 
-// `npm run lab [-- sqlite|joined …]`: kills processes until enough were killed and enough jobs are through, then counts.
+// `npm run lab [-- sqlite|joined|faults …]`: kills processes until enough were killed and enough jobs are through, then counts.
 const kills = Number(process.env.OFFLOAD_LAB_KILLS ?? 500)
 const jobs = Number(process.env.OFFLOAD_LAB_JOBS ?? 100_000)
 const seed = Number(process.env.OFFLOAD_LAB_SEED ?? Date.now() % 1_000_000)
@@ -21,31 +19,17 @@ if (asked.includes('soak')) {
   await runSoak(seed)
   process.exit()
 }
+if (process.argv.includes('--mutants')) {
+  const verdicts = await runProofs(seed)
+  process.exit(verdicts.some(({ verdict }) => verdict === 'NOT CAUGHT') ? 1 : 0)
+}
+if (asked[0] === 'faults') process.exit((await runFaults(seed, asked.slice(1))) ? 0 : 1)
 
 const results: Storm[] = []
 for (const system of all) {
-  if (process.argv.includes('--mutants') || (asked.length > 0 && !asked.includes(system))) continue
+  if (asked.length > 0 && !asked.includes(system)) continue
   console.log(`${system}: OFFLOAD_LAB_SEED=${seed}, until ${kills} kills and ${jobs} jobs`)
   results.push(await storm({ system, kills, jobs, random: seeded(seed), log: console.log }))
-}
-
-if (process.argv.includes('--mutants')) {
-  for (const [mutant, { caughtBy }] of Object.entries(mutants) as [Mutant, { caughtBy: keyof Count }][]) {
-    const random = seeded(seed)
-    const { count } = await storm({
-      system: 'sqlite',
-      kills: 20,
-      jobs: 3000,
-      random,
-      mutant,
-      patienceMs: 8000,
-      log() {},
-    })
-    const caught = isBroken(count[caughtBy])
-    console.log(`${caught ? 'caught' : 'NOT CAUGHT'} by ${caughtBy}: ${mutant}`)
-    if (!caught) process.exitCode = 1
-  }
-  process.exit()
 }
 
 const rows = results.map(({ system, seconds, faults, count }) => [

@@ -4,42 +4,61 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { defaultRetention } from '../src/backend.ts'
-import { openSqlite } from '../src/backends/sqlite/index.ts'
-import { systemClock } from '../src/clock.ts'
 import { offload } from '../src/index.ts'
 import type { JobRecord } from '../src/job/job.ts'
-import type { Ledger } from '../src/ledger.ts'
 import { silentLogger } from '../src/log.ts'
 import type { ChildOptions } from './child.ts'
+import { forgetNothing } from './keep.ts'
 import type { Line } from './outside.ts'
 import { Outside, overlaps, percentile, recoveries, repeated, staleEnds } from './outside.ts'
+import { jobsOf, openLedger } from './store.ts'
 
 const CHILD = join(import.meta.dirname, 'child.ts')
 
 /** A store, a ledger outside of it, and the processes that work on it. */
 export class Scene implements AsyncDisposable {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'offload-crash-'))
-  readonly file: string = join(this.folder, 'queue.db')
+  readonly file: string
   readonly outside: Outside = new Outside(join(this.folder, 'outside.log'))
   readonly #children: ChildProcess[] = []
   #closed = false
 
-  /** Starts a child; `ended` resolves with its exit code or the signal that killed it. */
+  /** @param place the folder of the store, when it is to lie elsewhere than the ledger outside of it */
+  constructor(place?: string) {
+    this.file = join(place ?? this.folder, 'queue.db')
+  }
+
+  /**
+   * Starts a child; `ended` resolves with its exit code or the signal that killed it.
+   * @param under the start of a command that runs another
+   */
   start(
     options: Omit<ChildOptions, 'file' | 'outside'>,
     nodeOptions: readonly string[] = [],
+    under: readonly string[] = [],
   ): {
     child: ChildProcess
     ended: Promise<number | string>
   } {
     const all: ChildOptions = { ...options, file: this.file, outside: this.outside.path }
-    return this.run(CHILD, all, nodeOptions)
+    return this.run(CHILD, all, nodeOptions, under)
   }
 
-  /** Starts a program of the lab. */
-  run(program: string, options: object, nodeOptions: readonly string[] = []): ReturnType<Scene['start']> {
-    const child = spawn(process.execPath, [...nodeOptions, program, JSON.stringify(options)], {
+  /** Starts a program of the lab, `under` another that sets its limits. */
+  run(
+    program: string,
+    options: object,
+    nodeOptions: readonly string[] = [],
+    under: readonly string[] = [],
+  ): ReturnType<Scene['start']> {
+    const [first = '', ...rest] = [
+      ...under,
+      process.execPath,
+      ...nodeOptions,
+      program,
+      JSON.stringify(options),
+    ]
+    const child = spawn(first, rest, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'offload-lab-cache') },
     })
@@ -52,7 +71,8 @@ export class Scene implements AsyncDisposable {
 
   /** Waits until nothing is ready, running or scheduled; false when that takes too long. */
   async drained(timeoutMs = 20_000): Promise<boolean> {
-    await using queue = offload({ url: `sqlite:${this.file}`, tasks: [], logger: silentLogger })
+    const url = `sqlite:${this.file}`
+    await using queue = offload({ url, tasks: [], logger: silentLogger, retention: forgetNothing })
     for (const until = Date.now() + timeoutMs; Date.now() < until; await wait(20)) {
       const { ready, running, scheduled } = await queue.depth()
       if (ready === 0 && running === 0 && scheduled === 0) return true
@@ -60,24 +80,22 @@ export class Scene implements AsyncDisposable {
     return false
   }
 
+  /** Waits until the ledger outside shows something; false when that takes too long. */
+  async sees(what: (lines: readonly Line[]) => boolean, timeoutMs = 20_000): Promise<boolean> {
+    for (const until = Date.now() + timeoutMs; Date.now() < until; await wait(20))
+      if (what(this.outside.read())) return true
+    return false
+  }
+
   /** Every job that the store remembers. */
-  async jobs(): Promise<Map<string, JobRecord>> {
-    const { ledger, close } = await this.#open()
-    const jobs = new Map<string, JobRecord>()
-    for (let cursor: string | undefined, more = true; more; ) {
-      const page = await ledger.find({ limit: 1000, ...(cursor === undefined ? {} : { cursor }) })
-      for (const job of page.jobs) jobs.set(job.id, job)
-      cursor = page.next
-      more = cursor !== undefined
-    }
-    await close()
-    return jobs
+  jobs(): Promise<Map<string, JobRecord>> {
+    return jobsOf(this.file)
   }
 
   /** The ids of the events that tell of an end, until there are so many. */
   async ends(atLeast: number): Promise<string[]> {
     if (atLeast === 0) return []
-    const { ledger, close } = await this.#open()
+    const { ledger, close } = await openLedger(this.file)
     const stop = new AbortController()
     const ends: string[] = []
     const idle = setTimeout(() => stop.abort(), 5000)
@@ -88,13 +106,6 @@ export class Scene implements AsyncDisposable {
     clearTimeout(idle)
     await close()
     return ends
-  }
-
-  async #open(): Promise<{ ledger: Ledger; close: () => Promise<void> }> {
-    const options = { clock: systemClock, logger: silentLogger, retention: defaultRetention, timeoutMs: 5000 }
-    const { ledger, close } = await openSqlite(this.file, options)
-    if (ledger === undefined) throw new Error('SQLite has no ledger')
-    return { ledger, close }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -134,25 +134,32 @@ function killAt(at: readonly Kill['at'][], random: () => number, upTo: number): 
 }
 
 /** The message server's process, on one port however often it is killed. */
-class Broker {
+export class Broker implements AsyncDisposable {
   readonly port: number
   readonly #random: () => number
+  readonly #manner: 'once' | 'twice'
   #child: ChildProcess | undefined
 
-  private constructor(port: number, random: () => number) {
+  private constructor(port: number, random: () => number, manner: 'once' | 'twice') {
     this.port = port
     this.#random = random
+    this.#manner = manner
   }
 
-  static async start(random: () => number): Promise<Broker> {
+  /** @param manner how often it delivers each message */
+  static async start(random: () => number, manner: 'once' | 'twice' = 'once'): Promise<Broker> {
     const probe = createServer().listen(0, '127.0.0.1')
     await once(probe, 'listening')
     const { port } = probe.address() as { port: number }
     probe.close()
     await once(probe, 'close')
-    const broker = new Broker(port, random)
+    const broker = new Broker(port, random, manner)
     await broker.#open()
     return broker
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
   }
 
   async restart(): Promise<void> {
@@ -170,7 +177,7 @@ class Broker {
   async #open(): Promise<void> {
     const seed = String(Math.floor(this.#random() * 1e6))
     const program = join(import.meta.dirname, 'broker-server.ts')
-    this.#child = spawn(process.execPath, [program, String(this.port), seed], {
+    this.#child = spawn(process.execPath, [program, String(this.port), seed, this.#manner], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     await once(this.#child, 'message')

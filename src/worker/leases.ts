@@ -33,7 +33,9 @@ export class Leases {
     let renewedAt = clock.now()
     while (!stopping.aborted || running.size > 0) {
       await sleep(clock, Math.min(REPORT_MS, everyMs), running.size === 0 ? stopping : undefined)
-      const all = clock.now() - renewedAt >= everyMs
+      const passedMs = clock.now() - renewedAt
+      /** Less than nothing has passed: the clock was set back. */
+      const all = passedMs >= everyMs || passedMs < 0
       if (all) renewedAt = clock.now()
       const attempts = [...running].filter((attempt) => all || attempt.hasReports)
       const claims = all ? waiting() : []

@@ -2,7 +2,7 @@ import type { StatementSync } from 'node:sqlite'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { BackendError } from '../../job/errors.ts'
-import { applySchema } from './schema.ts'
+import { applySchema, VERSION } from './schema.ts'
 
 /** Blocks the event loop for at most so long before it waits without blocking. */
 const BUSY_BLOCK_MS = 2
@@ -32,9 +32,21 @@ export class Connection {
     try {
       applySchema(this.#db, path)
       this.#db.exec(`pragma busy_timeout = ${BUSY_BLOCK_MS}`)
+      this.#refuseReadOnly()
     } catch (error) {
       this.#db.close()
       throw coded(error, path)
+    }
+  }
+
+  /** SQLite opens what it cannot write for reading, and such a connection stays so when it can be written again. */
+  #refuseReadOnly(): void {
+    try {
+      this.#db.exec(`begin immediate; pragma user_version = ${VERSION}`)
+    } catch (error) {
+      if (!isBusy(error)) throw error
+    } finally {
+      if (this.#db.isTransaction) this.#db.exec('rollback')
     }
   }
 
