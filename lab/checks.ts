@@ -105,13 +105,21 @@ export function undead(
 export function died(jobs: ReadonlyMap<string, JobRecord>): string[] {
   return [...jobs.values()]
     .filter(({ state }) => state === 'dead')
-    .map(({ id, attempt, faults }) => `${id} after ${attempt} attempts: ${faults.at(-1)?.message}`)
+    .map(({ id, attempt, faults }) => `${id} after ${attempt} attempts, at last of ${faults.at(-1)?.code}`)
 }
 
-/** Workers that never said that something was wrong, or never that it was over. */
+/** Nobody said that something was wrong, or a worker that said so and lived on did not say that it was over. */
 export function silent(lines: readonly Line[]): string[] {
-  const states = lines.filter(({ kind }) => kind === 'H').map(({ id }) => id)
-  const said = states.indexOf('degraded')
-  if (said < 0) return ['no worker was degraded']
-  return states.lastIndexOf('running') < said ? ['no worker has recovered'] : []
+  const killed = new Set(lines.filter(({ kind }) => kind === 'K').map(({ pid }) => pid))
+  const last = new Map<number, string>()
+  let said = false
+  for (const { kind, id, pid } of lines) {
+    if (kind !== 'H') continue
+    last.set(pid, id)
+    said ||= id === 'degraded'
+  }
+  if (!said) return ['no worker was degraded']
+  return [...last]
+    .filter(([pid, state]) => state === 'degraded' && !killed.has(pid))
+    .map(([pid]) => `worker ${pid} is degraded still`)
 }
