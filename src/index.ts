@@ -42,4 +42,5 @@ export {
   task,
 } from './task.ts'
 export type { WorkEvent } from './worker/settler.ts'
-export type { Health, Worker, WorkOptions } from './worker/worker.ts'
+export type { WorkOptions } from './worker/work-plan.ts'
+export type { Health, Worker } from './worker/worker.ts'

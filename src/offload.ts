@@ -21,7 +21,7 @@ import type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts
 import { Reader } from './reading/reader.ts'
 import type { JobView } from './reading/view.ts'
 import type { AnyTask, EnqueueOptions, Task } from './task.ts'
-import type { WorkOptions } from './worker/worker.ts'
+import type { WorkOptions } from './worker/work-plan.ts'
 import { Worker } from './worker/worker.ts'
 
 export interface BulkItem<Input> {

@@ -7,8 +7,6 @@ import { sleep } from '../clock.ts'
 import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
 import type { ErrorCode } from '../job/errors.ts'
-import { OffloadError } from '../job/errors.ts'
-import { checkName } from '../job/id.ts'
 import type { Ending } from '../job/state.ts'
 import type { Logger } from '../log.ts'
 import type { AnyTask, Enqueue } from '../task.ts'
@@ -21,15 +19,8 @@ import { Leases } from './leases.ts'
 import { watchLoop } from './loop-watch.ts'
 import type { AttemptEnd, WorkEvent } from './settler.ts'
 import { Settler } from './settler.ts'
-
-export interface WorkOptions {
-  /** @default the queues of the tasks given to offload() */
-  readonly queues?: readonly string[]
-  /** Handlers that run at once. @default 10 */
-  readonly concurrency?: number
-  /** How long a claim is this worker's without a sign of life. @default '30s' */
-  readonly lease?: Duration
-}
+import type { WorkOptions } from './work-plan.ts'
+import { workPlan } from './work-plan.ts'
 
 export interface Health {
   readonly state: 'running' | 'degraded' | 'stopping' | 'stopped'
@@ -84,23 +75,10 @@ export class Worker {
 
   constructor(options: WorkOptions, parts: WorkerParts) {
     this.#parts = parts
-    this.#concurrency = options.concurrency ?? 10
-    if (!Number.isInteger(this.#concurrency) || this.#concurrency < 1 || this.#concurrency > 10_000) {
-      throw new OffloadError(
-        'OPTION_INVALID',
-        `concurrency must be a whole number from 1 to 10000, not ${String(options.concurrency)}`,
-      )
-    }
-    this.#leaseMs = toMs(options.lease ?? '30s', 'lease')
-    if (this.#leaseMs < 500) throw new OffloadError('OPTION_INVALID', 'lease must be at least 500 ms')
-    this.#queues = [...new Set(options.queues ?? [...parts.tasks.values()].map(({ queue }) => queue))].map(
-      (queue) => checkName('queue', queue),
-    )
-    if (this.#queues.length === 0)
-      throw new OffloadError(
-        'OPTION_INVALID',
-        'a worker needs a queue: give offload() some tasks, or work({ queues })',
-      )
+    const { concurrency, leaseMs, queues } = workPlan(options, parts.tasks.values())
+    this.#concurrency = concurrency
+    this.#leaseMs = leaseMs
+    this.#queues = queues
     this.#isolates = new IsolatePool(parts.tasks)
     this.#around = {
       tasks: parts.tasks,

@@ -1,0 +1,41 @@
+import type { Duration } from '../duration.ts'
+import { toMs } from '../duration.ts'
+import { OffloadError } from '../job/errors.ts'
+import { checkName } from '../job/id.ts'
+import type { AnyTask } from '../task.ts'
+
+export interface WorkOptions {
+  /** @default the queues of the tasks given to offload() */
+  readonly queues?: readonly string[]
+  /** Handlers that run at once. @default 10 */
+  readonly concurrency?: number
+  /** How long a claim is this worker's without a sign of life. @default '30s' */
+  readonly lease?: Duration
+}
+
+const LEAST_LEASE_MS = 500
+const MOST_AT_ONCE = 10_000
+
+/** What a worker does. @throws OPTION_INVALID */
+export function workPlan(
+  options: WorkOptions,
+  tasks: Iterable<AnyTask>,
+): { readonly concurrency: number; readonly leaseMs: number; readonly queues: readonly string[] } {
+  const { concurrency = 10 } = options
+  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MOST_AT_ONCE) {
+    throw new OffloadError(
+      'OPTION_INVALID',
+      `concurrency must be a whole number from 1 to ${MOST_AT_ONCE}, not ${String(options.concurrency)}`,
+    )
+  }
+  const leaseMs = toMs(options.lease ?? '30s', 'lease')
+  if (leaseMs < LEAST_LEASE_MS)
+    throw new OffloadError('OPTION_INVALID', `lease must be at least ${LEAST_LEASE_MS} ms`)
+  const queues = new Set(options.queues ?? [...tasks].map(({ queue }) => queue))
+  if (queues.size === 0)
+    throw new OffloadError(
+      'OPTION_INVALID',
+      'a worker needs a queue: give offload() some tasks, or work({ queues })',
+    )
+  return { concurrency, leaseMs, queues: [...queues].map((queue) => checkName('queue', queue)) }
+}
