@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { died } from '../checks.ts'
 import { howMany } from '../outside.ts'
 import type { Count } from '../scene.ts'
@@ -92,7 +91,7 @@ export async function setBack(setting: Setting): Promise<Finding> {
   }
 }
 
-/** A worker is killed while the clock is a day ahead: its leases end tomorrow, and its jobs wait until then. */
+/** A worker is killed while the clock is a day ahead: its leases end tomorrow, and its jobs must not wait until then. */
 export async function clockAhead(setting: Setting): Promise<Finding> {
   const jobs = setting.form === 'long' ? 50 : 8
   await using scene = new Scene()
@@ -101,21 +100,17 @@ export async function clockAhead(setting: Setting): Promise<Finding> {
   const work = { role: 'work', leaseMs: LEASE_MS } as const
   await scene.start({ ...ahead(1), ...work, kill: { at: 'run', when: 'after', nth: 3 } }).ended
   const held = new Set(scene.outside.ids('C')).size
-  const right = scene.start({ ...ahead(0), ...work })
-  await scene.sees((lines) => howMany(lines, 'D') >= jobs - held)
-  await wait(2 * LEASE_MS)
-  const waiting = jobs - howMany(scene.outside.read(), 'D')
-  right.child.kill()
-  scene.start({ ...ahead(2), ...work })
+  const begun = performance.now()
+  scene.start({ ...ahead(0), ...work })
   await scene.sees((lines) => howMany(lines, 'D') >= jobs)
+  const tookMs = Math.round(performance.now() - begun)
   const result = await count(scene, setting.patienceMs)
   return {
     number: '18',
     fault: 'a worker is killed while the clock is a day ahead',
-    injected:
-      'an injected clock that is a day ahead until the worker is killed, then right, then two days on',
+    injected: 'an injected clock that is a day ahead until the worker is killed, then right',
     count: result,
     found: { ...kept(result), died: died(result.jobsById) },
-    seen: `the ${waiting} jobs it held were not run again two leases after the clock was right: their leases end tomorrow; done when tomorrow had come`,
+    seen: `the ${held} jobs it held were done ${tookMs} ms after a worker with a right clock was started; lease ${LEASE_MS} ms`,
   }
 }

@@ -21,7 +21,7 @@ describe('a clock of the host', () => {
   test('that jumps to and fro by minutes and days loses no job and ends none twice', survives('hostClock'))
   test('that is set back by a day does not end leases of jobs that run', survives('setBack'))
   test(
-    'that was a day ahead when a worker was killed delays its jobs until then, and loses none',
+    'that was a day ahead when a worker was killed does not keep its jobs until then',
     survives('clockAhead'),
   )
 })

@@ -74,6 +74,17 @@ export function moveByTime(step: Step): boolean {
   return [due, lapsed, overdue].some(({ length }) => length === TIME_BATCH)
 }
 
+/**
+ * Leases that end further off than they are long were given while the clock was ahead: from now on they end as if they were
+ * given now. Who lives renews in time; what a killed worker held comes back in one lease, not when the clock gets there.
+ */
+export function shortenLeases(step: Step): void {
+  const { changes } = step.db
+    .sql('update running set until = ? + lease where until > ? + lease')
+    .run(step.now, step.now)
+  if (changes > 0) step.dueAt = Math.min(step.dueAt, nextDueAt(step.db) ?? step.dueAt)
+}
+
 function lapse(step: Step, row: Row): void {
   const message = `worker ${row.worker ?? '?'} did not renew its lease`
   step.apply(row, { type: 'lapse', fault: fault('LEASE_LOST', 'LeaseLost', message, row, step) })
@@ -90,10 +101,21 @@ export function claim(step: Step, queue: string, want: Want): Claim[] {
   if (taken.length === 0) return []
   const number = step.nextClaim()
   const leaseUntil = step.now + want.leaseMs
-  const run = step.db.sql('insert into running values (?, ?, ?, ?, ?, ?, 0, ?, ?, ?)')
+  const run = step.db.sql('insert into running values (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)')
   const claims: Claim[] = []
   for (const { first, last, attempt, fence } of taken) {
-    run.run(first, last, queue, number, leaseUntil, want.worker, attempt + 1, fence + 1, step.now)
+    run.run(
+      first,
+      last,
+      queue,
+      number,
+      leaseUntil,
+      want.leaseMs,
+      want.worker,
+      attempt + 1,
+      fence + 1,
+      step.now,
+    )
     for (const [seq, job] of jobsIn(step, { first, last }))
       claims.push(claimed(step, { seq, claim: number, fence: fence + 1, job }, attempt + 1, leaseUntil))
   }

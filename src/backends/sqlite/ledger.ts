@@ -17,7 +17,7 @@ import type { Wake } from '../wake.ts'
 import { eventsOf, jobsIn } from '../wake.ts'
 import { accept } from './accept.ts'
 import { act } from './act.ts'
-import { canClaim, claim, moveByTime, nextDueAt } from './claim.ts'
+import { canClaim, claim, moveByTime, nextDueAt, shortenLeases } from './claim.ts'
 import type { Connection } from './connection.ts'
 import { readEvents } from './events.ts'
 import { depth, find } from './find.ts'
@@ -170,7 +170,10 @@ export class SqliteLedger implements Ledger {
   async #tidy(): Promise<void> {
     let again = false
     try {
-      again = await this.#turns.run('written', (step) => forgetOld(step, this.#options.retention))
+      again = await this.#turns.run('written', (step) => {
+        shortenLeases(step)
+        return forgetOld(step, this.#options.retention)
+      })
     } catch (error) {
       if (!this.#closed)
         this.#options.logger.warn({ error: String(error) }, 'forgetting old jobs failed; tried again later')

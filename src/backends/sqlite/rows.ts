@@ -24,6 +24,8 @@ export interface Row {
   blocked: number | null
   due: number | null
   claim: number | null
+  /** Of a running one: how long it is, in ms. */
+  lease: number | null
   key: string | null
   priority: number
   created: number

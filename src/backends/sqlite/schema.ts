@@ -64,6 +64,7 @@ export const migrations: readonly string[] = [
     queue text not null,
     claim integer not null,
     until integer not null,
+    lease integer not null,
     worker text not null,
     cancelling integer not null,
     attempt integer not null,
@@ -113,7 +114,7 @@ export const migrations: readonly string[] = [
       coalesce(ended.fence, running.fence, waiting.fence, ready.fence) as fence,
       coalesce(ended.started, running.started, waiting.started, ready.started) as started,
       coalesce(running.until, waiting.due) as due,
-      running.claim, running.worker, running.cancelling,
+      running.claim, running.lease, running.worker, running.cancelling,
       ended.at as ended,
       notes.faults, notes.progress, notes.log, notes.result
     from jobs

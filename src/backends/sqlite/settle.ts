@@ -109,7 +109,6 @@ function finish(step: Step, span: Span & Running, entries: readonly Entry<Done>[
 /** Keeps claims; those of one span cost one step. */
 export function renew(step: Step, beats: readonly Beat[], leaseMs: number): LeaseState[] {
   const answers: LeaseState[] = new Array(beats.length).fill('lost')
-  const leaseUntil = step.now + leaseMs
   const entries: Entry<Beat>[] = []
   beats.forEach((beat, index) => {
     const receipt = receiptOf(beat.claim) ?? receiptFor(step, beat.claim)
@@ -117,7 +116,7 @@ export function renew(step: Step, beats: readonly Beat[], leaseMs: number): Leas
   })
   for (const { entries: own, span } of heldPieces(step, entries)) {
     if (span === undefined) continue
-    extendLease(step, span, spanned(own), leaseUntil)
+    extendLease(step, span, spanned(own), leaseMs)
     for (const { index, receipt, part } of own) {
       report(step, receipt, part)
       answers[index] = span.cancelling === 1 ? 'cancelled' : 'held'
@@ -126,12 +125,25 @@ export function renew(step: Step, beats: readonly Beat[], leaseMs: number): Leas
   return answers
 }
 
-function extendLease(step: Step, span: Span & Running, part: Span, leaseUntil: number): void {
+function extendLease(step: Step, span: Span & Running, part: Span, leaseMs: number): void {
+  const leaseUntil = step.now + leaseMs
   const { queue, claim, worker, cancelling, attempt, fence, started } = span
   takeOut(step.db, 'running', span, part)
   step.db
-    .sql('insert into running values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
-    .run(part.first, part.last, queue, claim, leaseUntil, worker, cancelling, attempt, fence, started)
+    .sql('insert into running values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    .run(
+      part.first,
+      part.last,
+      queue,
+      claim,
+      leaseUntil,
+      leaseMs,
+      worker,
+      cancelling,
+      attempt,
+      fence,
+      started,
+    )
   step.dueAt = Math.min(step.dueAt, leaseUntil)
 }
 

@@ -12,7 +12,7 @@ export interface Span {
 /** The tables of spans, each with the columns that its jobs share. No two rows of a table overlap. */
 const SHARED = {
   ready: 'queue, rank, attempt, fence, started, publish, published',
-  running: 'queue, claim, until, worker, cancelling, attempt, fence, started',
+  running: 'queue, claim, until, lease, worker, cancelling, attempt, fence, started',
   ended: 'queue, state, at, attempt, fence, started',
 } as const
 

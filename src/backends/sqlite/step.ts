@@ -118,7 +118,7 @@ export class Step {
     if (before.deadline !== undefined) this.dropDeadline(seq, before.deadline)
   }
 
-  #enter({ seq, queue, claim, rank: oldRank }: Row, after: JobRecord, rank: number): void {
+  #enter({ seq, queue, claim, lease, rank: oldRank }: Row, after: JobRecord, rank: number): void {
     const { state, attempt, fence, startedAt: started = null, dueAt = null } = after
     const open = state === 'queued' && after.key === undefined
     if (rank !== oldRank) this.db.sql('update jobs set rank = ? where seq = ?').run(rank, seq)
@@ -129,13 +129,14 @@ export class Step {
       if (after.result !== undefined) this.note(seq, 'result', after.result)
     } else if (state === 'running') {
       this.db
-        .sql('insert into running values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+        .sql('insert into running values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
         .run(
           seq,
           seq,
           queue,
           claim,
           dueAt,
+          lease,
           after.worker ?? '',
           after.cancelling === true ? 1 : 0,
           attempt,
