@@ -70,7 +70,7 @@ export function takeOneOut(db: Connection, table: SpanTable, seq: number): void 
   if (span !== undefined) takeOut(db, table, span, { first: seq, last: seq })
 }
 
-/** Joins jobs that follow one another, as long as `alike` says so; `make` the span of one job. */
+/** Adds a span at the end of a list: to the last one, when it follows on that and `isAlike` says so. */
 export function extend<S extends Span>(spans: S[], next: S, isAlike: (before: S) => boolean): void {
   const before = spans.at(-1)
   if (before !== undefined && before.last + 1 === next.first && isAlike(before))
