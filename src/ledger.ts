@@ -45,6 +45,7 @@ export interface FindQuery {
   readonly state?: JobState
   readonly task?: string
   readonly key?: string
+  readonly tenant?: string
   /** Accepted at or after, and before (ms). */
   readonly from?: number
   readonly to?: number

@@ -11,6 +11,7 @@ export const errorCodes = {
   DISCARDED: 'The handler discarded the job.',
   HANDLER_FAILED: 'The handler threw.',
   ID_INVALID: 'The id of a job is not usable.',
+  IDEMPOTENCY_MISMATCH: 'The idempotency key was used for another request.',
   INPUT_INVALID: 'The input does not fit the schema of the task.',
   ISOLATE_FAILED: 'The thread or process of an isolated handler ended before the handler did.',
   JOB_CANCELLED: 'The job was cancelled.',

@@ -17,6 +17,7 @@ export interface JobView {
   readonly endedAt?: number
   readonly deadline?: number
   readonly key?: string
+  readonly tenant?: string
   readonly trace?: Readonly<Record<string, string>>
   /** A cancel was asked for and the handler has not ended yet. */
   readonly cancelling: boolean
@@ -32,7 +33,7 @@ export interface JobView {
 }
 
 export function viewOf(record: JobRecord): JobView {
-  const { payload, result, progress, cancelling, dueAt: _, worker: __, fence: ___, ...rest } = record
+  const { payload, result, progress, cancelling, dueAt, worker, fence, idempotency, onDone, ...rest } = record
   const error = record.state === 'done' ? undefined : lastFault(record)
   return {
     ...rest,

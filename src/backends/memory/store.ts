@@ -1,4 +1,5 @@
 import type { BackendOptions } from '../../backend.ts'
+import { followUps } from '../../job/follow-up.ts'
 import type { Job, JobFault, JobRecord, JobState } from '../../job/job.ts'
 import { isEnded } from '../../job/job.ts'
 import { rank } from '../../job/priority.ts'
@@ -27,6 +28,8 @@ export class MemoryStore {
   readonly options: BackendOptions
   readonly wake: Wake
   readonly entries: Map<string, Entry> = new Map()
+  /** Which job has an idempotency key. */
+  readonly keys: Map<string, Entry> = new Map()
   readonly paused: Set<string> = new Set()
   readonly events: Events = new Events()
   /** Open entries that were, or are to be, published, by when; undefined as long as no message broker asks. */
@@ -78,6 +81,7 @@ export class MemoryStore {
       publishedAt: undefined,
     }
     this.entries.set(job.id, entry)
+    if (job.idempotency !== undefined) this.keys.set(job.idempotency.key, entry)
     this.#count(record, 1)
     this.emit(entry, 'accepted')
     this.#follow(entry)
@@ -97,6 +101,7 @@ export class MemoryStore {
     if (isEnded(after.state)) this.#ended[after.state as Ended].add(entry)
     if (before.state !== after.state) entry.open = false
     this.#follow(entry)
+    for (const job of followUps(after, this.now)) if (!this.entries.has(job.id)) this.accept(job)
     return true
   }
 
@@ -128,6 +133,7 @@ export class MemoryStore {
 
   forget(entry: Entry): void {
     this.entries.delete(entry.record.id)
+    if (entry.record.idempotency !== undefined) this.keys.delete(entry.record.idempotency.key)
     this.#count(entry.record, -1)
     if (isEnded(entry.record.state)) this.#ended[entry.record.state as Ended].delete(entry)
   }

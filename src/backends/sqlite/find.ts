@@ -24,6 +24,7 @@ export function find(db: Connection, query: FindQuery): Page {
   if (query.queue !== undefined) add('queue = ?', query.queue)
   if (query.task !== undefined) add('task = ?', query.task)
   if (query.key !== undefined) add('key = ? and key is not null', query.key)
+  if (query.tenant !== undefined) add('tenant = ? and tenant is not null', query.tenant)
   if (query.state !== undefined) {
     add('state = ?', STATE[query.state])
     const table = fewIn(db, query.state)

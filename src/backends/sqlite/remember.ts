@@ -3,7 +3,7 @@ import type { Job } from '../../job/job.ts'
 import { rank } from '../../job/priority.ts'
 import type { Step } from './step.ts'
 
-/** The number of each job in the order of acceptance; undefined where its id is remembered already. */
+/** The number of each job in the order of acceptance; undefined where its id or idempotency key is remembered already. */
 export function remember(step: Step, jobs: readonly Job[]): (number | undefined)[] {
   const { seq: last } = (step.db.sql(`select seq from sqlite_sequence where name = 'jobs'`).get() ?? {
     seq: 0,
@@ -42,7 +42,15 @@ function isAlike(a: Job | undefined, b: Job | undefined): boolean {
 
 /** Without what few jobs have. */
 function isPlain(job: Job | undefined): boolean {
-  return (job?.key ?? job?.runAt ?? job?.deadline ?? job?.trace) === undefined
+  return (
+    (job?.key ??
+      job?.runAt ??
+      job?.deadline ??
+      job?.trace ??
+      job?.tenant ??
+      job?.idempotency ??
+      job?.onDone) === undefined
+  )
 }
 
 /** So many rows go into one statement while there are as many: binding them together costs half of a statement a row. */
@@ -83,20 +91,23 @@ function plainInsert(width: number): string {
 
 function rememberEach(step: Step, seq: number, jobs: readonly Job[]): number {
   const insert = step.db.sql(
-    `insert into jobs (seq, id, queue, task, priority, created, max_attempts, rank, payload, key, run_at, deadline, trace)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
+    `insert into jobs (seq, id, queue, task, priority, created, max_attempts, rank, payload, key, run_at, deadline, trace,
+       tenant, idempotency, fingerprint, on_done)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
   )
   let taken = 0
   for (const [nth, job] of jobs.entries()) {
     const { id, queue, task, priority, createdAt, maxAttempts, payload } = job
-    const { key = null, runAt = null, deadline = null } = job
+    const { key = null, runAt = null, deadline = null, tenant = null, idempotency } = job
     const place = rank(step.now, priority)
     const row = [seq + nth, id, queue, task, priority, createdAt, maxAttempts, place, payload]
-    taken += Number(insert.run(...row, key, runAt, deadline, traceOf(job)).changes)
+    const { key: once = null, fingerprint = null } = idempotency ?? {}
+    const few = [textOf(job.trace), tenant, once, fingerprint, textOf(job.onDone)]
+    taken += Number(insert.run(...row, key, runAt, deadline, ...few).changes)
   }
   return taken
 }
 
-function traceOf({ trace }: Job): string | null {
-  return trace === undefined ? null : JSON.stringify(trace)
+function textOf(value: object | undefined): string | null {
+  return value === undefined ? null : JSON.stringify(value)
 }
