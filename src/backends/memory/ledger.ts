@@ -15,7 +15,7 @@ import type {
   OutboxWant,
   Page,
 } from '../../ledger.ts'
-import { watchEvents } from '../database.ts'
+import { cursorOf, watchEvents } from '../database.ts'
 import type { Entry } from './entry.ts'
 import { outbox, republish } from './outbox.ts'
 import type { MemoryStore } from './store.ts'
@@ -83,15 +83,22 @@ export class MemoryLedger implements Ledger {
   find(query: FindQuery): Promise<Page> {
     return this.#timely((store) => {
       const limit = Math.min(Math.max(query.limit ?? 100, 1), 1000)
-      const before = query.cursor === undefined ? Number.POSITIVE_INFINITY : Number(query.cursor) || 0
+      const before = query.cursor === undefined ? Number.POSITIVE_INFINITY : cursorOf(query.cursor)
       const page: Entry[] = []
+      let next: string | undefined
       for (const entry of newestFirst(store, query.ids)) {
         if (entry.seq >= before || !fits(entry.record, query)) continue
-        if (page.length === limit)
-          return { jobs: page.map(({ record }) => record), next: String(page.at(-1)?.seq) }
+        if (page.length === limit) {
+          next = String(page.at(-1)?.seq)
+          break
+        }
         page.push(entry)
       }
-      return { jobs: page.map(({ record }) => record) }
+      return {
+        jobs: page.map(({ record }) => record),
+        eventId: store.events.last,
+        ...(next === undefined ? {} : { next }),
+      }
     })
   }
 
