@@ -1,6 +1,7 @@
 import type { Accepted, Room } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
 import { rank } from '../../job/priority.ts'
+import type { Remembered } from './remember.ts'
 import { remember } from './remember.ts'
 import { STATE } from './rows.ts'
 import type { Span } from './spans.ts'
@@ -24,11 +25,11 @@ function fits(step: Step, jobs: readonly Job[], room: Room): boolean {
 
 /** Remembers the jobs, then puts each where it waits. */
 function insert(step: Step, jobs: readonly Job[]): Accepted[] {
-  const seqs = remember(step, jobs)
+  const remembered = remember(step, jobs)
   const ready: Ready[] = []
   const accepted = jobs.map((job, index): Accepted => {
-    const seq = seqs[index]
-    if (seq === undefined) return known(step, job) ?? { id: job.id, status: 'duplicate' }
+    const { seq, isNew } = remembered[index] as Remembered
+    if (!isNew) return known(step, job, seq) ?? { id: job.id, status: 'duplicate' }
     step.accepted.set(seq, job)
     place(step, job, seq, ready)
     return { id: job.id, status: 'queued' }
@@ -65,12 +66,16 @@ function place(step: Step, job: Job, seq: number, ready: Ready[]): void {
   step.tell('accepted', job, 0)
 }
 
-/** The answer to a job that is remembered already, by its idempotency key or by its id. */
-function known(step: Step, { id, idempotency }: Job): Accepted | undefined {
+/** The answer to a job that is remembered already, by its idempotency key (under a lower number) or by its id. */
+function known(
+  step: Step,
+  { id, idempotency }: Job,
+  seq: number = Number.MAX_SAFE_INTEGER,
+): Accepted | undefined {
   if (idempotency !== undefined) {
     const before = step.db
-      .sql('select id, fingerprint from jobs where idempotency = ?')
-      .get(idempotency.key) as { id: string; fingerprint: string } | undefined
+      .sql('select id, fingerprint from jobs where idempotency = ? and seq < ?')
+      .get(idempotency.key, seq) as { id: string; fingerprint: string } | undefined
     if (before !== undefined)
       return {
         id: before.id,

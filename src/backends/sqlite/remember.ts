@@ -3,8 +3,15 @@ import type { Job } from '../../job/job.ts'
 import { rank } from '../../job/priority.ts'
 import type { Step } from './step.ts'
 
-/** The number of each job in the order of acceptance; undefined where its id or idempotency key is remembered already. */
-export function remember(step: Step, jobs: readonly Job[]): (number | undefined)[] {
+export interface Remembered {
+  /** Its number in the order of acceptance. */
+  readonly seq: number
+  /** False where its id or idempotency key was remembered already: the number is nobody's. */
+  readonly isNew: boolean
+}
+
+/** Remembers the jobs that are not remembered yet. */
+export function remember(step: Step, jobs: readonly Job[]): Remembered[] {
   const { seq: last } = (step.db.sql(`select seq from sqlite_sequence where name = 'jobs'`).get() ?? {
     seq: 0,
   }) as { seq: number }
@@ -16,10 +23,11 @@ export function remember(step: Step, jobs: readonly Job[]): (number | undefined)
       : rememberEach(step, last + 1 + from, alike)
     from += alike.length
   }
-  const seqs = jobs.map((_, index) => last + 1 + index)
-  if (taken === jobs.length) return seqs
   const isTaken = step.db.sql('select 1 from jobs where seq = ?')
-  return seqs.map((seq) => (isTaken.get(seq) === undefined ? undefined : seq))
+  return jobs.map((_, index) => {
+    const seq = last + 1 + index
+    return { seq, isNew: taken === jobs.length || isTaken.get(seq) !== undefined }
+  })
 }
 
 /** Jobs that differ in id, payload and instant alone. */
