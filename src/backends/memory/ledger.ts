@@ -174,6 +174,7 @@ export class MemoryLedger implements Ledger {
   #timely<T>(work: (store: MemoryStore) => T): Promise<T> {
     return this.#call((store) => {
       store.moveByTime()
+      store.follow()
       return work(store)
     })
   }

@@ -40,6 +40,7 @@ export class MemoryStore {
   readonly #ended = { done: new Set<Entry>(), dead: new Set<Entry>(), cancelled: new Set<Entry>() }
   readonly #alarms = new Heap<Timed>(byTime)
   readonly #startable = new Set<string>()
+  #following: { readonly seq: number; readonly job: Job }[] = []
   #seq = 0
   #toldEvent = 0
   #armed: { at: number; cancel: () => void } | undefined
@@ -101,7 +102,7 @@ export class MemoryStore {
     if (isEnded(after.state)) this.#ended[after.state as Ended].add(entry)
     if (before.state !== after.state) entry.open = false
     this.#follow(entry)
-    for (const job of followUps(after, this.now)) if (!this.entries.has(job.id)) this.accept(job)
+    for (const job of followUps(after, this.now)) this.#following.push({ seq: entry.seq, job })
     return true
   }
 
@@ -158,8 +159,16 @@ export class MemoryStore {
     }
   }
 
-  /** Ends a call: forgets what is too old, wakes whom it concerns, and sets the clock for what is due next. */
+  /** Accepts what follows the ends so far, in the order in which the ended jobs were accepted. */
+  follow(): void {
+    const following = this.#following.sort((a, b) => a.seq - b.seq)
+    this.#following = []
+    for (const { job } of following) if (!this.entries.has(job.id)) this.accept(job)
+  }
+
+  /** Ends a call: accepts what follows, forgets what is too old, wakes whom it concerns, and sets the clock for what is due next. */
   finish(): void {
+    this.follow()
     this.#forgetOld()
     for (const queue of this.#startable) this.wake.notify(jobsIn(queue))
     this.#startable.clear()
