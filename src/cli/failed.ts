@@ -12,6 +12,8 @@ const usageCodes: readonly ErrorCode[] = [
   'LEDGER_REQUIRED',
 ]
 
+const OWN_FOLDER = new URL('.', import.meta.url).href
+
 /** Tells of an error; the answer is the exit code. */
 export function failed(error: unknown, terminal: Terminal): number {
   const message = hideSecrets(error instanceof Error ? error.message : String(error))
@@ -23,14 +25,21 @@ export function failed(error: unknown, terminal: Terminal): number {
   return error instanceof OffloadError && usageCodes.includes(error.code) ? 2 : 1
 }
 
-/** Where it was thrown: of the module a user named, and of what nobody foresaw. */
+/** Where it was thrown: in the module that a user named, or by what nobody foresaw. */
 function stackOf(error: unknown): Line[] {
-  const source =
-    error instanceof OffloadError ? (error.code === 'MODULE_INVALID' ? error.cause : undefined) : error
-  if (!(source instanceof Error) || source.stack === undefined) return []
-  return hideSecrets(source.stack)
+  if (!(error instanceof OffloadError)) return frames(error).map(dim)
+  if (error.code !== 'MODULE_INVALID') return []
+  return frames(error.cause)
+    .filter((line) => !line.includes(OWN_FOLDER))
+    .map(dim)
+}
+
+const dim = (text: string): Line => ({ text, style: 'dim' })
+
+function frames(error: unknown): string[] {
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  return hideSecrets(stack)
     .split('\n')
-    .filter((line) => /^\s+at /.test(line))
+    .filter((line) => /^\s+at /.test(line) && !line.includes('node:internal/'))
     .slice(0, 8)
-    .map((text): Line => ({ text, style: 'dim' }))
 }

@@ -14,6 +14,9 @@ export interface Loaded {
   readonly queue: Offload | undefined
 }
 
+/** A file that needs not be there: what is looked up is looked up from its folder. */
+const NOWHERE = 'offload.js'
+
 /** Loads a module by its path or package name, seen from `folder`. @throws MODULE_INVALID */
 export async function loadModule(specifier: string, folder: string): Promise<Loaded> {
   let exported: unknown
@@ -21,9 +24,10 @@ export async function loadModule(specifier: string, folder: string): Promise<Loa
     exported = await importFrom(specifier, folder)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
+    const [firstLine = ''] = reason.split('\n')
     throw new OffloadError(
       'MODULE_INVALID',
-      `${specifier} cannot be loaded: ${reason.split('\n')[0]} (seen from ${folder}: name a file, e.g. ./tasks.ts, or an installed package)`,
+      `${specifier} cannot be loaded: ${firstLine.replace(` imported from ${join(folder, NOWHERE)}`, '')} (seen from ${folder}: name a file, e.g. ./tasks.ts, or an installed package)`,
       { cause },
     )
   }
@@ -99,7 +103,7 @@ function isQueue(value: unknown): value is Offload {
 async function importFrom(specifier: string, folder: string): Promise<unknown> {
   const path = resolve(folder, specifier)
   if (existsSync(path)) return import(pathToFileURL(path).href)
-  const parentURL = pathToFileURL(join(folder, 'offload.js')).href
+  const parentURL = pathToFileURL(join(folder, NOWHERE)).href
   const hooks = registerHooks({
     resolve: (asked, context, next) =>
       next(

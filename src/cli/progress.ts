@@ -12,7 +12,7 @@ export function progress(terminal: Terminal, doing: string, total: number): (don
     if (terminal.movable) {
       const full = Math.round(share * CELLS)
       terminal.status(`${doing} [${'#'.repeat(full)}${'-'.repeat(CELLS - full)}] ${count}`)
-    } else if (Math.floor(share * STEPS) > tenth) {
+    } else if (done < total && Math.floor(share * STEPS) > tenth) {
       tenth = Math.floor(share * STEPS)
       terminal.note(`${doing}: ${count}`)
     }

@@ -19,7 +19,7 @@ export async function schemaFinding(file: string): Promise<Finding> {
     return wrong(
       'schema',
       `it cannot be read: ${(error as Error).message}`,
-      'is it a file of Offload, and whole?',
+      'name another file, or restore a whole copy of this one',
     )
   }
   if (version === VERSION) return ok('schema', `version ${version}`)
