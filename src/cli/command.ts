@@ -21,7 +21,7 @@ export interface Command {
   /** How many positional arguments fit, at least and at most. @default none */
   readonly takes?: readonly [least: number, most: number]
   readonly options?: readonly Option[]
-  /** More for its help: one paragraph a string. */
+  /** More lines for its help. */
   readonly about?: readonly string[]
   /** Does it and answers the exit code. @throws the coded error that says what is wrong */
   run(call: Call): Promise<number>

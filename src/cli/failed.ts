@@ -19,7 +19,7 @@ export function failed(error: unknown, terminal: Terminal): number {
   const message = hideSecrets(error instanceof Error ? error.message : String(error))
   const code = error instanceof OffloadError ? error.code : 'UNEXPECTED'
   const docs = error instanceof OffloadError ? error.docs : undefined
-  terminal.fail({ code, message, docs }, [{ text: 'offload: ', style: 'red' }, message], ...stackOf(error), [
+  terminal.fail({ code, message, docs }, [{ text: 'error: ', style: 'red' }, message], ...stackOf(error), [
     { text: docs === undefined ? code : `${code}, ${docs}`, style: 'dim' },
   ])
   return error instanceof OffloadError && usageCodes.includes(error.code) ? 2 : 1

@@ -23,7 +23,7 @@ export function commandHelp({ name, args, summary, options = [], about = [] }: C
   return [
     [title(`offload ${name}`), `${args === undefined ? '' : ` ${args}`} [options]`],
     summary,
-    ...about.flatMap((paragraph) => ['', paragraph]),
+    ...(about.length === 0 ? [] : ['', ...about]),
     '',
     ...listed([...options, ...commonOptions].map((option) => [flagOf(option), option.help])),
   ]

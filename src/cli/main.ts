@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-import { run } from './run.ts'
-import { Terminal } from './terminal.ts'
+import { nodeFinding } from './doctor/host.ts'
 
-const terminal = new Terminal(process)
-const code = await run(process.argv.slice(2), terminal)
-await terminal.flush()
-// What a module of tasks left open must not keep a finished command alive.
-process.exit(code)
+// Nothing else is imported before this: an older Node cannot even load it.
+const { state, found, todo } = nodeFinding(process.version)
+if (state === 'ok') await import('./start.ts')
+else {
+  process.stderr.write(`offload does not run on Node ${found}: ${todo}\n`)
+  process.exitCode = 1
+}

@@ -74,10 +74,6 @@ export class Terminal {
     return this.#err.isTTY === true && !this.json && process.env.TERM !== 'dumb'
   }
 
-  get columns(): number {
-    return this.#out.isTTY === true ? this.#out.columns || 80 : Number.POSITIVE_INFINITY
-  }
-
   /** Whether there is somebody to ask. */
   get asks(): boolean {
     return this.stdin.isTTY === true && this.#err.isTTY === true && !this.json

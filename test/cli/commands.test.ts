@@ -293,3 +293,15 @@ test('the completion of bash completes commands, options and values', async () =
   for (const shell of ['zsh', 'fish']) expect((await desk.run('completion', shell)).out).toContain('redrive')
   expect(await desk.run('completion', 'tcsh')).toMatchObject({ code: 2 })
 })
+
+test('a warning of Node about what is experimental is kept from stderr, others are not', async () => {
+  const desk = new Desk()
+  writeFileSync(
+    join(desk.folder, 'warns.mjs'),
+    `process.emitWarning('new', 'ExperimentalWarning'); process.emitWarning('old', 'DeprecationWarning')\nexport { default } from ${JSON.stringify(ownQueue)}\n`,
+  )
+  const worker = desk.start(['work', './warns.mjs'])
+  await worker.says('working on')
+  worker.child.kill('SIGTERM')
+  expect(await worker.ended).toMatchObject({ code: 0, err: 'DeprecationWarning: old\n' })
+})

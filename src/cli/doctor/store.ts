@@ -74,8 +74,8 @@ async function jobFindings(ledger: Ledger): Promise<Finding[]> {
   const still: Finding[] = []
   for (const name of names) {
     const { paused, running, oldestAgeMs, ready } = await ledger.depth(name)
-    const waits = `${ready ?? 'some'} jobs wait in ${name}`
-    if (paused) still.push(warn('queue', `${waits}, which is paused`, `offload resume ${name}`))
+    const waits = `${name} has ${ready ?? 'some'} that wait`
+    if (paused) still.push(warn('queue', `${waits} and is paused`, `offload resume ${name}`))
     else if (running === 0 && (oldestAgeMs ?? 0) > IDLE_MS)
       still.push(
         warn(
