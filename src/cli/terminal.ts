@@ -112,7 +112,7 @@ export class Terminal {
   }
 
   #onClosed(error: NodeJS.ErrnoException): void {
-    if (error.code !== 'EPIPE') this.#err.write(`offload: stdout: ${safe(error.message)}\n`)
+    if (error.code !== 'EPIPE') this.#err.write(`error: stdout: ${safe(error.message)}\n`)
     if (this.whenClosed === 'end') process.exit(error.code === 'EPIPE' ? 0 : 1)
   }
 }

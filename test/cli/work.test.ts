@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Desk, ownQueue, tasks } from './program.ts'
@@ -108,4 +109,26 @@ test('a package is found from where the program is called, by its import conditi
   expect(await desk.until(id, 'done')).toMatchObject({ result: 'ours ran' })
   worker.child.kill('SIGTERM')
   expect(await worker.ended).toMatchObject({ code: 0 })
+})
+
+test('trouble of the backend is told on stderr, and so is its end', async () => {
+  const desk = new Desk()
+  const id = await desk.enqueue('hello', '{"name":"x"}', '--delay', '1s')
+  const worker = desk.start(['work', tasks])
+  await worker.says('working on')
+  const other = new DatabaseSync(join(desk.folder, 'jobs.db'))
+  other.exec('begin immediate')
+  await worker.says('error: the backend cannot be reached; trying again until it can')
+  other.exec('rollback')
+  other.close()
+  await worker.says('warning: the backend is reached again')
+  await desk.until(id, 'done')
+  worker.child.kill('SIGTERM')
+  expect(await worker.ended).toMatchObject({ code: 0 })
+})
+
+test('a worker whose queue cannot be opened at the start fails', async () => {
+  const desk = new Desk()
+  const { code, err } = await desk.run('work', tasks, '--url', 'sqlite:none/jobs.db')
+  expect([code, err]).toEqual([1, expect.stringContaining('BACKEND_UNAVAILABLE')])
 })

@@ -41,9 +41,11 @@ async function placeFindings(place: Place): Promise<Finding[]> {
   }
   const urls = ok('url', place.ledger === undefined ? place.url : `${place.url}, ledger ${place.ledger}`)
   if (file === undefined) return [urls, ...(await storeFindings(place))]
-  const about = [...(await fileFindings(file)), await schemaFinding(file)]
-  const opens = existsSync(file) && about.every(({ check, state }) => check !== 'schema' || state === 'ok')
-  return [urls, ...about, ...(opens ? await storeFindings(place) : [])]
+  const about = await fileFindings(file)
+  if (about.some(({ state }) => state === 'wrong')) return [urls, ...about]
+  const schema = await schemaFinding(file)
+  const opens = schema.state === 'ok' && existsSync(file)
+  return [urls, ...about, schema, ...(opens ? await storeFindings(place) : [])]
 }
 
 function masked({ todo, ...finding }: Finding): Finding {
