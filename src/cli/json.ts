@@ -1,12 +1,12 @@
 import type { JobFault } from '../job/job.ts'
 import type { JobEvent } from '../ledger.ts'
-import type { JobView } from '../reading/view.ts'
+import type { HeldJob } from './store.ts'
 import { iso } from './times.ts'
 
 const INSTANTS = ['createdAt', 'runAt', 'startedAt', 'endedAt', 'deadline', 'dueAt'] as const
 
 /** A job as `--json` tells of it: all that is known, times in ISO. */
-export function jobJson(job: JobView & { readonly worker?: string; readonly dueAt?: number }): object {
+export function jobJson(job: HeldJob): object {
   const times = INSTANTS.flatMap((name) => {
     const at = job[name]
     return at === undefined ? [] : [[name, iso(at)]]

@@ -10,6 +10,8 @@ import type { Offload } from '../offload.ts'
 import { offload } from '../offload.ts'
 import type { RetentionOptions } from '../options.ts'
 import { retentionOf } from '../options.ts'
+import type { JobView } from '../reading/view.ts'
+import { viewOf } from '../reading/view.ts'
 import type { Call } from './call.ts'
 import { usageError } from './call.ts'
 import { readableLogger } from './logger.ts'
@@ -65,8 +67,11 @@ export async function withQueue(call: Call, use: (queue: Offload) => Promise<num
   }
 }
 
-/** The whole record of a job, with who holds it and until when. @throws JOB_NOT_FOUND, CAPABILITY_MISSING */
-export async function recordOf(call: Call, id: string): Promise<JobRecord> {
+/** A job with what the library does not tell of it: who holds it, and until when. */
+export type HeldJob = JobView & { readonly worker?: string; readonly dueAt?: number }
+
+/** All that is known of a job. @throws JOB_NOT_FOUND, CAPABILITY_MISSING */
+export async function heldJob(call: Call, id: string): Promise<HeldJob> {
   const { url, ledger } = existing(placeOf(call))
   const backend = await openBackend(url, ledger, backendOptions(readableLogger(call.terminal)))
   try {
@@ -75,11 +80,21 @@ export async function recordOf(call: Call, id: string): Promise<JobRecord> {
         'CAPABILITY_MISSING',
         `${backend.broker.name} remembers no jobs: name a ledger`,
       )
-    const [record] = (await backend.ledger.find({ ids: [id], limit: 1 })).jobs
-    if (record !== undefined) return record
+    const { jobs, eventId } = await backend.ledger.find({ ids: [id], limit: 1 })
+    const [record] = jobs
+    if (record !== undefined) return held(record, eventId)
     throw new OffloadError('JOB_NOT_FOUND', `no job ${shown(id)} is remembered`, { jobId: id })
   } finally {
     await backend.close()
+  }
+}
+
+function held(record: JobRecord, eventId: number): HeldJob {
+  const { worker, dueAt } = record
+  return {
+    ...viewOf(record, eventId),
+    ...(worker === undefined ? {} : { worker }),
+    ...(dueAt === undefined ? {} : { dueAt }),
   }
 }
 

@@ -139,6 +139,7 @@ test('jobs are listed newest first, by what is asked, a page at a time', async (
     [['--task', 'hello'], 3],
     [['--queue', 'q'], 1],
     [['--key', 'none'], 0],
+    [['--tenant', 'none'], 0],
     [['--from', '1h'], 4],
     [['--from', '2100-01-01'], 0],
     [['--to', '2020-01-01T00:00:00Z'], 0],
@@ -258,6 +259,12 @@ test('watch follows a job to its end, and its exit code tells which', async () =
     out: expect.stringMatching(/dead {7}.* in payments, attempt 1\n$/),
   })
   expect(await desk.run('watch', good)).toMatchObject({ code: 0, out: `${good} is done already\n` })
+  const past = await desk.run('watch', good, '--after', '0')
+  expect([past.code, past.out.split('\n')[0]]).toEqual([0, expect.stringContaining(`accepted   ${good}`)])
+  expect(await desk.run('watch', good, '--after', '999999')).toMatchObject({
+    code: 0,
+    out: `${good} is done already\n`,
+  })
   expect(await desk.run('watch', 'none')).toMatchObject({
     code: 1,
     err: expect.stringContaining('JOB_NOT_FOUND'),

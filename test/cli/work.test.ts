@@ -102,9 +102,11 @@ test('a package is found from where the program is called, by its import conditi
     join(folder, 'package.json'),
     '{ "name": "jobs-of-ours", "type": "module", "exports": { ".": { "import": "./index.js" } } }',
   )
-  const shape = `{ name: 'ours', queue: 'default', priority: 4, retry: { attempts: 1 }, input: { '~standard': { version: 1, vendor: 'x', validate: (value) => ({ value }) } }, keyOf: () => undefined, run: () => 'ours ran' }`
-  writeFileSync(join(folder, 'index.js'), `export default [${shape}]\n`)
-  const { id } = await desk.json('enqueue', 'ours', '--module', 'jobs-of-ours')
+  writeFileSync(
+    join(folder, 'index.js'),
+    `import { hello } from ${JSON.stringify(tasks)}\nexport default [{ ...hello, name: 'ours', run: () => 'ours ran' }]\n`,
+  )
+  const { id } = await desk.json('enqueue', 'ours', '{"name":"x"}', '--module', 'jobs-of-ours')
   const worker = desk.start(['work', 'jobs-of-ours'])
   expect(await desk.until(id, 'done')).toMatchObject({ result: 'ours ran' })
   worker.child.kill('SIGTERM')
@@ -113,16 +115,18 @@ test('a package is found from where the program is called, by its import conditi
 
 test('trouble of the backend is told on stderr, and so is its end', async () => {
   const desk = new Desk()
-  const id = await desk.enqueue('hello', '{"name":"x"}', '--delay', '1s')
+  const { id, file } = await runningJob(desk)
   const worker = desk.start(['work', tasks])
-  await worker.says('working on')
-  const other = new DatabaseSync(join(desk.folder, 'jobs.db'))
+  await desk.until(id, 'running')
+  const other = new DatabaseSync(join(desk.folder, 'jobs.db'), { timeout: 5000 })
   other.exec('begin immediate')
+  writeFileSync(file, '')
   await worker.says('error: the backend cannot be reached; trying again until it can')
   other.exec('rollback')
   other.close()
-  await worker.says('warning: the backend is reached again')
   await desk.until(id, 'done')
+  await desk.enqueue('hello', '{"name":"x"}')
+  await worker.says('warning: the backend is reached again')
   worker.child.kill('SIGTERM')
   expect(await worker.ended).toMatchObject({ code: 0 })
 })

@@ -6,7 +6,7 @@ import type { Call } from '../call.ts'
 import { usageError } from '../call.ts'
 import type { Command, Option } from '../command.ts'
 import { progress } from '../progress.ts'
-import { recordOf, withQueue } from '../store.ts'
+import { heldJob, withQueue } from '../store.ts'
 import { table } from '../table.ts'
 import type { Line } from '../terminal.ts'
 import { relative } from '../times.ts'
@@ -38,12 +38,12 @@ const show: Command = {
   summary: 'tells all that is known of a dead letter',
   async run(call) {
     const [id = ''] = call.args
-    const record = await recordOf(call, id)
-    if (record.state !== 'dead')
-      throw new OffloadError('JOB_NOT_FOUND', `job ${id} is no dead letter: it is ${record.state}`, {
+    const job = await heldJob(call, id)
+    if (job.state !== 'dead')
+      throw new OffloadError('JOB_NOT_FOUND', `job ${id} is no dead letter: it is ${job.state}`, {
         jobId: id,
       })
-    tellJob(record, call.terminal)
+    tellJob(job, call.terminal)
     return 0
   },
 }

@@ -25,7 +25,7 @@ export const enqueue: Command = {
     {
       name: 'module',
       value: '<module>',
-      help: 'the module that exports the task: its schema, queue and retries count',
+      help: 'the module that exports the task, with its schema and options',
     },
     { name: 'queue', value: '<name>', help: 'without --module: the queue; "default" unless told otherwise' },
     { name: 'attempts', value: '<n>', help: 'without --module: attempts in all; 5 unless told otherwise' },
@@ -36,7 +36,7 @@ export const enqueue: Command = {
   ],
   about: [
     'Without --module nothing is known of the task but its name: the worker checks the input when the job runs, and a',
-    'wrong one becomes a dead letter.',
+    'wrong one becomes a dead letter; what the task says of retries, priority, key and onDone does not count.',
   ],
   async run(call) {
     const input = await inputOf(call)

@@ -1,10 +1,9 @@
-import type { JobFault, JobRecord } from '../../job/job.ts'
-import type { JobView } from '../../reading/view.ts'
-import { viewOf } from '../../reading/view.ts'
+import type { JobFault } from '../../job/job.ts'
 import type { Command } from '../command.ts'
 import { jobJson } from '../json.ts'
 import { jsonText } from '../safe.ts'
-import { recordOf } from '../store.ts'
+import type { HeldJob } from '../store.ts'
+import { heldJob } from '../store.ts'
 import { pairs } from '../table.ts'
 import type { Line, Part, Terminal } from '../terminal.ts'
 import { iso, relative } from '../times.ts'
@@ -18,26 +17,18 @@ export const job: Command = {
   about: ['Input, result, progress, faults and log are shown as they are: they may hold what is private.'],
   async run(call) {
     const [id = ''] = call.args
-    tellJob(await recordOf(call, id), call.terminal)
+    tellJob(await heldJob(call, id), call.terminal)
     return 0
   },
 }
 
 /** Tells of a job in either form. */
-export function tellJob(record: JobRecord, terminal: Terminal): void {
-  const { worker, dueAt } = record
-  const view = viewOf(record)
-  terminal.data(
-    jobJson({
-      ...view,
-      ...(worker === undefined ? {} : { worker }),
-      ...(dueAt === undefined ? {} : { dueAt }),
-    }),
-  )
-  terminal.print(...about(view, record, Date.now()))
+export function tellJob(job: HeldJob, terminal: Terminal): void {
+  terminal.data(jobJson(job))
+  terminal.print(...about(job, Date.now()))
 }
 
-function about(view: JobView, { worker, dueAt }: JobRecord, now: number): Line[] {
+function about(view: HeldJob, now: number): Line[] {
   const time = (at: number | undefined): Part | undefined =>
     at === undefined ? undefined : `${relative(at, now).padEnd(12)} ${iso(at)}`
   const json = (value: unknown): Part | undefined => (value === undefined ? undefined : jsonText(value))
@@ -48,13 +39,14 @@ function about(view: JobView, { worker, dueAt }: JobRecord, now: number): Line[]
     ['queue', view.queue],
     ['priority', String(view.priority)],
     ['key', view.key],
+    ['tenant', view.tenant],
     ['attempt', `${view.attempt} of ${view.maxAttempts}`],
     ['accepted', time(view.createdAt)],
     ['not before', time(view.runAt)],
     ['deadline', time(view.deadline)],
     ['started', time(view.startedAt)],
-    ['worker', worker],
-    [view.state === 'running' ? 'lease until' : 'due', time(dueAt)],
+    ['worker', view.worker],
+    [view.state === 'running' ? 'lease until' : 'due', time(view.dueAt)],
     ['ended', time(view.endedAt)],
     ['trace', json(view.trace)],
     ['progress', json(view.progress)],

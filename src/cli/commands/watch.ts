@@ -1,8 +1,8 @@
 import { OffloadError, shown } from '../../job/errors.ts'
-import type { JobState } from '../../job/job.ts'
 import { isEnded } from '../../job/job.ts'
 import type { JobEvent } from '../../ledger.ts'
 import type { Offload } from '../../offload.ts'
+import type { JobView } from '../../reading/view.ts'
 import type { Call } from '../call.ts'
 import { usageError } from '../call.ts'
 import type { Command } from '../command.ts'
@@ -33,33 +33,28 @@ async function follow(call: Call, queue: Offload): Promise<number> {
   if (id !== undefined && (inQueue ?? task) !== undefined)
     throw usageError('give an id, or --queue and --task, not both')
   const after = call.number('after')
-  const options = after === undefined ? {} : { after }
-  if (id !== undefined) return followOne(call, queue, id, options)
+  if (id !== undefined) return followOne(call, queue, id, after)
   const filter = {
     ...(inQueue === undefined ? {} : { queue: inQueue }),
     ...(task === undefined ? {} : { task }),
   }
-  for await (const event of queue.watch(filter, options)) tell(event, call.terminal)
+  for await (const event of queue.watch(filter, after === undefined ? {} : { after }))
+    tell(event, call.terminal)
   return 0
 }
 
-/** What the events leave out, because the job had ended or events are gone, is looked up at the end. */
-async function followOne(
-  { terminal }: Call,
-  queue: Offload,
-  id: string,
-  options: { readonly after?: number },
-): Promise<number> {
+/** Follows from where the job was looked at; an end that no event told, for it was before, is told at last. */
+async function followOne(call: Call, queue: Offload, id: string, after: number | undefined): Promise<number> {
+  const { terminal } = call
   const before = await queue.get(id)
   if (before === undefined)
     throw new OffloadError('JOB_NOT_FOUND', `no job ${shown(id)} is remembered`, { jobId: id })
   let toldEnd = false
-  if (!isEnded(before.state) || options.after !== undefined)
-    for await (const event of queue.watch(id, options)) {
-      tell(event, terminal)
-      toldEnd = isEnded(event.type as JobState)
-      if (event.type === 'gap' && (await isOver(queue, id))) break
-    }
+  for await (const event of eventsOf(queue, before, after)) {
+    tell(event, terminal)
+    toldEnd = isEnd(event.type)
+    if (event.type === 'gap' && (await isOver(queue, id))) break
+  }
   const { state } = (await queue.get(id)) ?? before
   if (!toldEnd) {
     terminal.print(`${id} is ${state} already`)
@@ -67,6 +62,22 @@ async function followOne(
   }
   return state === 'done' ? 0 : 1
 }
+
+/** Of an ended job only what is past: nothing more would come. */
+async function* eventsOf(
+  queue: Offload,
+  { id, state, eventId }: JobView,
+  after = eventId,
+): AsyncGenerator<JobEvent> {
+  if (!isEnded(state)) yield* queue.watch(id, { after })
+  else if (after < eventId)
+    for await (const event of queue.watch({}, { after })) {
+      if (event.jobId === id || event.type === 'gap') yield event
+      if (event.eventId >= eventId) return
+    }
+}
+
+const isEnd = (type: JobEvent['type']): boolean => type === 'done' || type === 'dead' || type === 'cancelled'
 
 async function isOver(queue: Offload, id: string): Promise<boolean> {
   const now = await queue.get(id)
