@@ -99,9 +99,10 @@ test('the package holds the build and its papers, no source and no test', () => 
 
 test('every entry point of the package is in it', async () => {
   const { default: manifest } = await import('../package.json', { with: { type: 'json' } })
-  const targets = Object.values(manifest.exports).flatMap((entry) =>
+  const exported = Object.values(manifest.exports).flatMap((entry) =>
     typeof entry === 'string' ? [entry] : [entry.types, entry.default],
   )
+  const targets = [...exported, ...Object.values(manifest.bin)]
   expect(targets.map((target) => target.replace('./', '')).filter((path) => !packed.includes(path))).toEqual(
     [],
   )
@@ -110,6 +111,12 @@ test('every entry point of the package is in it', async () => {
 test('an installed package runs a job and gives its result', () => {
   writeFileSync(join(project, 'hello.js'), roundTrip)
   expect(run(project, process.execPath, 'hello.js')).toMatchObject({ status: 0, output: 'hello you\n' })
+})
+
+test('an installed package brings the program, which knows the queue', () => {
+  const offload = join(project, 'node_modules/.bin/offload')
+  expect(run(project, offload, '--version').output).toMatch(/^\d+\.\d+\.\d+\n$/)
+  expect(run(project, offload, 'jobs', '--url', 'sqlite:offload.db').output).toContain('hello')
 })
 
 test('an installed package types the round trip', () => {

@@ -30,6 +30,7 @@ export const errorCodes = {
   LEASE_LOST: 'The worker no longer holds the lease of the job.',
   LEDGER_REQUIRED: 'A message broker needs its ledger named.',
   LINK_INVALID: 'The link has expired, or its signature does not fit.',
+  MODULE_INVALID: 'The module of tasks cannot be used.',
   OPTION_INVALID: 'An option has a value that cannot be used.',
   PAYLOAD_INVALID: 'The payload holds what JSON cannot carry.',
   PAYLOAD_TOO_LARGE: 'The payload is over the size limit.',
@@ -41,6 +42,7 @@ export const errorCodes = {
   TASK_DUPLICATE: 'Two tasks have one name.',
   TASK_UNKNOWN: 'No task with that name is known here.',
   URL_UNKNOWN: 'No backend opens that URL.',
+  USAGE_INVALID: 'The command line cannot be read.',
   WORKER_STOPPED: 'The worker is stopping.',
 } as const
 
