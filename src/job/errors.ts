@@ -19,6 +19,7 @@ export const errorCodes = {
   JOB_TIMEOUT: 'An attempt took longer than the timeout of its task.',
   LEASE_LOST: 'The worker no longer holds the lease of the job.',
   LEDGER_REQUIRED: 'A message broker needs its ledger named.',
+  NOT_IDLE: 'The queue of a test does not come to rest.',
   OPTION_INVALID: 'An option has a value that cannot be used.',
   PAYLOAD_INVALID: 'The payload holds what JSON cannot carry.',
   PAYLOAD_TOO_LARGE: 'The payload is over the size limit.',
