@@ -18,8 +18,8 @@ export interface MotionParts {
   readonly work: () => Worker
 }
 
-/** More attempts than this in one instant are taken for jobs that bring forth jobs for ever. */
-const MOST_ATTEMPTS = 100_000
+/** So many attempts in one instant, besides those of jobs that are there, are taken for jobs that bring forth jobs for ever. */
+const MOST_ATTEMPTS = 20_000
 /** More instants than this in one run are taken for jobs that come back for ever. */
 const MOST_INSTANTS = 10_000
 
@@ -69,7 +69,7 @@ export class Motion {
     for (let instants = 1; ; instants++) {
       const next = this.#nextScheduled()
       if (next === undefined) return
-      if (instants > MOST_INSTANTS) throw endless(next, `come back ${MOST_INSTANTS} times`)
+      if (instants > MOST_INSTANTS) throw endless(next, `came back ${MOST_INSTANTS} times`)
       await this.#goTo(next.record.dueAt ?? this.#parts.clock.now())
       await this.#idle()
     }
@@ -144,10 +144,10 @@ export class Motion {
   /** Until nothing happens by itself: handlers that wait for something outside get some real time, once. */
   async #rest(isOver: () => boolean = () => false): Promise<void> {
     const { memory, stillness, patienceMs } = this.#parts
-    const before = memory.attempts
+    const most = memory.attempts + memory.accepted.length + MOST_ATTEMPTS
     const check = (): void => {
-      if (memory.attempts - before > MOST_ATTEMPTS)
-        throw endless(memory.accepted.at(-1), `run ${MOST_ATTEMPTS} times without time going on`)
+      if (memory.attempts > most)
+        throw endless(memory.accepted.at(-1), `ran more than ${MOST_ATTEMPTS} times without time going on`)
     }
     for (;;) {
       await stillness.quiet(check)

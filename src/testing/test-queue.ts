@@ -5,7 +5,6 @@ import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
 import type { Handle } from '../handle.ts'
 import { OffloadError, shown } from '../job/errors.ts'
-import { decode } from '../job/payload.ts'
 import type { Logger } from '../log.ts'
 import { silentLogger } from '../log.ts'
 import { Offload } from '../offload.ts'
@@ -181,8 +180,8 @@ export class TestQueue extends Offload {
 }
 
 function enqueuedJob({ record }: Entry): EnqueuedJob {
-  const { payload: _, ...view } = viewOf(record)
-  return { ...view, input: decode(record.payload) }
+  const { payload: input, ...view } = viewOf(record)
+  return { ...view, input }
 }
 
 function nothingRuns(id: string): OffloadError {
