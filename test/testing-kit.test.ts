@@ -262,6 +262,35 @@ describe('running', () => {
     expect(done).toEqual([first.id])
   })
 
+  test('a worker that is stopped between runs has stopped, also where a handler ran for a while', async () => {
+    const nap = task('nap', {
+      input,
+      run: () => new Promise<void>((resolve) => void queue.clock.after(60_000, resolve)),
+    })
+    const queue: TestQueue = open({ tasks: [nap] })
+    const worker = queue.work()
+    await queue.enqueue(nap, { n: 1 })
+    await queue.runUntilIdle()
+    await worker.stop()
+    expect(worker.health().state).toBe('stopped')
+  })
+
+  test('a job that is cancelled while it runs is told, and ends as its handler does', async () => {
+    const waits = task('waits', {
+      input,
+      run: (_, job) =>
+        new Promise<void>((_, reject) => {
+          job.signal.addEventListener('abort', () => reject(job.signal.reason))
+        }),
+    })
+    const queue = open({ tasks: [waits], patience: 200 })
+    const handle = await queue.enqueue(waits, { n: 1 })
+    await queue.advance('1s')
+    expect(await handle.cancel()).toBe('cancelling')
+    await queue.runUntilIdle()
+    expect(queue.enqueued(waits)[0]?.state).toBe('cancelled')
+  })
+
   test('runs that are begun side by side follow one another', async () => {
     const queue = open({ tasks: [note] })
     const begun = queue.now()
@@ -309,6 +338,18 @@ describe('what does not come to rest', () => {
     })
     await queue.close()
     expect(queue.enqueued(stuck)[0]?.state).toBe('queued')
+  })
+
+  test('a handler that sleeps and sleeps is named', async () => {
+    const dozes = task('dozes', {
+      input,
+      async run() {
+        for (;;) await new Promise<void>((resolve) => queue.clock.after(86_400_000, resolve))
+      },
+    })
+    const queue: TestQueue = open({ tasks: [dozes] })
+    const { id } = await queue.enqueue(dozes, { n: 1 })
+    await expect(queue.runUntilIdle()).rejects.toMatchObject({ code: 'NOT_IDLE', jobId: id, task: 'dozes' })
   })
 
   test('a handler that waits for its own queue to be idle is named', async () => {

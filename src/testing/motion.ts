@@ -2,6 +2,7 @@ import type { Entry } from '../backends/memory/entry.ts'
 import type { Claim } from '../broker.ts'
 import type { Clock } from '../clock.ts'
 import { OffloadError } from '../job/errors.ts'
+import type { Job } from '../job/job.ts'
 import type { AnyTask } from '../task.ts'
 import type { Worker } from '../worker/worker.ts'
 import type { FaultyMemory } from './faulty-memory.ts'
@@ -20,8 +21,10 @@ export interface MotionParts {
 
 /** So many attempts in one instant, besides those of jobs that are there, are taken for jobs that bring forth jobs for ever. */
 const MOST_ATTEMPTS = 20_000
-/** More instants than this in one run are taken for jobs that come back for ever. */
+/** Jobs that are due at more instants than this in one run are taken for jobs that come back for ever. */
 const MOST_INSTANTS = 10_000
+/** So many timers are passed at most for what runs or waits for a worker. */
+const MOST_STEPS = 50_000
 
 /** Lets the workers of a test queue run and time go on, and tells when both have come to rest. */
 export class Motion {
@@ -69,7 +72,7 @@ export class Motion {
     for (let instants = 1; ; instants++) {
       const next = this.#nextScheduled()
       if (next === undefined) return
-      if (instants > MOST_INSTANTS) throw endless(next, `came back ${MOST_INSTANTS} times`)
+      if (instants > MOST_INSTANTS) throw endless(next.record, `came back ${MOST_INSTANTS} times`)
       await this.#goTo(next.record.dueAt ?? this.#parts.clock.now())
       await this.#idle()
     }
@@ -125,7 +128,7 @@ export class Motion {
   /** Until nothing is ready or running. */
   async #idle(): Promise<void> {
     const { clock, memory, stillness, patienceMs } = this.#parts
-    for (let instants = 1; ; instants++) {
+    for (let steps = 1; ; steps++) {
       await this.#rest()
       const ready = this.#startable()
       const [valid] = memory.held.filter((claim) => memory.isValid(claim))
@@ -136,7 +139,8 @@ export class Motion {
       }
       if (memory.faults.isDownForGood) throw down()
       const at = this.#nextAt()
-      if (at === undefined || instants > MOST_INSTANTS) throw stuck(ready)
+      if (at === undefined || steps > MOST_STEPS)
+        throw endless(valid?.job ?? ready?.record, 'are not done however much time goes on')
       await clock.jump(Math.max(0, at - clock.now()))
     }
   }
@@ -147,7 +151,10 @@ export class Motion {
     const most = memory.attempts + memory.accepted.length + MOST_ATTEMPTS
     const check = (): void => {
       if (memory.attempts > most)
-        throw endless(memory.accepted.at(-1), `ran more than ${MOST_ATTEMPTS} times without time going on`)
+        throw endless(
+          memory.accepted.at(-1)?.record,
+          `ran more than ${MOST_ATTEMPTS} times without time going on`,
+        )
     }
     for (;;) {
       await stillness.quiet(check)
@@ -241,17 +248,12 @@ function neverEnds({ job }: Claim, count: number, patienceMs: number): OffloadEr
   )
 }
 
-function endless(entry: Entry | undefined, what: string): OffloadError {
-  const job = entry?.record
+function endless(job: Job | undefined, what: string): OffloadError {
   return new OffloadError(
     'NOT_IDLE',
     `the queue does not come to rest: jobs such as ${job?.id ?? '?'} of task "${job?.task ?? '?'}" ${what}`,
     job === undefined ? {} : { jobId: job.id, task: job.task, queue: job.queue },
   )
-}
-
-function stuck(entry: Entry | undefined): OffloadError {
-  return endless(entry, 'are ready or running and no worker brings them to an end')
 }
 
 function down(): OffloadError {
