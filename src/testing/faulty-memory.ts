@@ -100,12 +100,14 @@ export class FaultyMemory implements MessageBroker {
     const store = this.#store
     if (store === undefined) return
     store.paused.clear()
-    for (const entry of store.entries.values()) {
-      store.apply(entry, { type: entry.record.state === 'running' ? 'cancelled' : 'cancel' })
-      store.forget(entry)
+    while (store.entries.size > 0) {
+      for (const entry of store.entries.values()) {
+        store.apply(entry, { type: entry.record.state === 'running' ? 'cancelled' : 'cancel' })
+        store.forget(entry)
+      }
+      store.finish() // which may queue what follows the end of a job
     }
     store.accepted.length = 0
-    store.finish()
   }
 
   #interrupt(): void {
