@@ -29,16 +29,26 @@ export const systemClock: Clock = {
   },
 }
 
-/** Resolves after `ms` milliseconds, or at once when `signal` aborts. Never rejects. */
-export function sleep(clock: Clock, ms: number, signal?: AbortSignal, kind?: 'poll'): Promise<void> {
+/**
+ * Resolves after `ms` milliseconds (Infinity for never), or at once when `signal` aborts. Never rejects. With `pollMs` it
+ * resolves after that time at the latest, as a poll.
+ */
+export function sleep(
+  clock: Clock,
+  ms: number,
+  signal?: AbortSignal,
+  pollMs: number = Number.POSITIVE_INFINITY,
+): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted === true) return resolve()
     const end = (): void => {
-      cancel()
+      for (const cancel of cancels) cancel()
       signal?.removeEventListener('abort', end)
       resolve()
     }
-    const cancel = clock.after(ms, end, kind)
+    const cancels: (() => void)[] = []
+    if (ms !== Number.POSITIVE_INFINITY) cancels.push(clock.after(ms, end))
+    if (pollMs < ms) cancels.push(clock.after(pollMs, end, 'poll'))
     signal?.addEventListener('abort', end, { once: true })
   })
 }

@@ -310,6 +310,15 @@ describe('running', () => {
     expect(await handle.result()).toBe(10)
   })
 
+  test('a wait for a result is over at its instant, however far time goes on at once', async () => {
+    const queue = open({ tasks: [note] })
+    const handle = await queue.enqueue(note, { n: 1 }, { delay: '1h' })
+    const waited = handle.result({ timeout: '30s' }).catch(({ code }) => [code, queue.now() - begun])
+    const begun = queue.now()
+    await queue.advance('2h')
+    expect(await waited).toEqual(['RESULT_TIMEOUT', 30_000])
+  })
+
   test('a task that is run in a thread runs', async () => {
     const { isolated } = await import('./fixtures/testing-kit/isolated.ts')
     const queue = open({ tasks: [isolated] })

@@ -91,12 +91,7 @@ export class Reader {
             `job ${id} is still ${record.state} after ${timeoutMs} ms; it goes on: ask again later`,
             { jobId: id },
           )
-        await sleep(
-          this.#clock,
-          Math.min(leftMs, LOOK_MS),
-          look.signal,
-          leftMs > LOOK_MS ? 'poll' : undefined,
-        )
+        await sleep(this.#clock, leftMs, look.signal, LOOK_MS)
       }
     } finally {
       options.signal?.removeEventListener('abort', onAbort)

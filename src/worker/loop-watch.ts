@@ -12,7 +12,7 @@ export async function watchLoop(
 ): Promise<void> {
   while (!stopping.aborted) {
     const begun = clock.elapsed()
-    await sleep(clock, EVERY_MS, stopping, 'poll')
+    await sleep(clock, Number.POSITIVE_INFINITY, stopping, EVERY_MS)
     const lateMs = Math.round(clock.elapsed() - begun - EVERY_MS)
     if (lateMs >= LATE_MS) onBlocked(lateMs)
   }
