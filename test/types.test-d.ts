@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import { z } from 'zod'
 import type { Handle, Task } from '../src/index.ts'
 import { discard, offload, retry, snooze, task } from '../src/index.ts'
+import { testQueue } from '../src/testing/index.ts'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 type InputOf<T> = T extends Task<infer Input, infer _> ? Input : never
@@ -160,4 +161,12 @@ export function handlerQueuesFollowUpWork(): void {
       await job.enqueue(withZod, { to: 'a', copies: 1, cc: 'b' })
     },
   })
+}
+
+export function enqueuedJobsAreTyped(): void {
+  const tested = testQueue({ tasks: [withZod, withValibot] })
+  const [job] = tested.enqueued(withZod)
+  yes<Same<NonNullable<typeof job>['input'], Receipt>>()
+  const [any] = tested.enqueued()
+  yes<Same<NonNullable<typeof any>['input'], unknown>>()
 }
