@@ -20,6 +20,8 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   PAYLOAD_TOO_LARGE: 413,
   JOB_NOT_FOUND: 404,
   ID_INVALID: 400,
+  WEBHOOK_INVALID: 401,
+  WEBHOOK_REFUSED: 422,
   OPTION_INVALID: 400,
   QUEUE_FULL: 503,
   CLOSED: 503,
