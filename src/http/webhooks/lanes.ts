@@ -72,10 +72,6 @@ export class Lanes {
     return lane
   }
 
-  forget(name: string): void {
-    this.#lanes.delete(name)
-  }
-
   #forgetIdle(): void {
     for (const [name, lane] of this.#lanes) {
       if (this.#lanes.size <= MAX_IDLE) return
