@@ -42,7 +42,9 @@ export function checkAddress(address: string, url: URL, allow: Allow | undefined
   if (isIP(address) === 0) throw refused(`${hostOf(url)} has no usable address`)
   const isPublic = isPublicAddress(address)
   if (!(allow?.(address, url) ?? isPublic))
-    throw refused(`${hostOf(url)} has an address that may not be called`)
+    throw refused(
+      `${hostOf(url)} ${isIP(hostOf(url)) === 0 ? 'has' : 'is'} an address that may not be called`,
+    )
   if (isPublic && url.protocol !== 'https:')
     throw refused('its URL must begin with https:// as its address is public')
 }
