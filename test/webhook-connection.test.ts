@@ -71,8 +71,8 @@ test('proxies of the environment, which other requests take, see nothing of a we
     env: {
       ...process.env,
       NODE_USE_ENV_PROXY: '1',
-      HTTP_PROXY: proxy.url,
-      http_proxy: proxy.url,
+      HTTP_PROXY: origin,
+      http_proxy: origin,
       NO_PROXY: '',
     },
     stdio: 'inherit',
