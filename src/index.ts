@@ -14,7 +14,8 @@ export {
   OffloadError,
   QueueFullError,
 } from './job/errors.ts'
-export type { Job, JobFault, JobRecord, JobState, LogLine } from './job/job.ts'
+export { type EndedJob, endedJob } from './job/follow-up.ts'
+export type { FollowUp, Idempotency, Job, JobFault, JobRecord, JobState, LogLine } from './job/job.ts'
 export { discard, type Outcome, retry, snooze } from './job/outcome.ts'
 export type { RetryOptions } from './job/retry.ts'
 export type { Settlement } from './job/state.ts'
@@ -35,8 +36,10 @@ export type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts
 export type { JobView } from './reading/view.ts'
 export {
   type AnyTask,
+  type DoneTask,
   type EnqueueOptions,
   type JobContext,
+  type OnDone,
   type Task,
   type TaskOptions,
   task,

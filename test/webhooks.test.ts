@@ -1,13 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer as createTcpServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Webhook } from 'standardwebhooks'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
-import type { EndedJob, WebhookOptions } from '../src/http/webhooks/index.ts'
+import type { EndedJob, WebhookEvent, WebhookOptions } from '../src/http/webhooks/index.ts'
 import { generateKeyPair, generateSecret, verify, webhooks } from '../src/http/webhooks/index.ts'
 import type { WebhookFollowUp } from '../src/http/webhooks/webhooks.ts'
 import { Webhooks } from '../src/http/webhooks/webhooks.ts'
 import type { JobView } from '../src/index.ts'
-import { offload, task } from '../src/index.ts'
+import { discard, offload, task } from '../src/index.ts'
 import { silentLogger } from '../src/log.ts'
 import { Offload } from '../src/offload.ts'
 import { VirtualClock } from '../src/testing/virtual-clock.ts'
@@ -93,6 +96,39 @@ test('an ended job is told to its receiver, signed as Standard Webhooks says', a
   } = request?.headers ?? {}
   const reference = new Webhook(secret).sign(`${id}`, new Date(Number(at) * 1000), request?.body ?? '')
   expect(signature).toBe(reference)
+})
+
+test('a job that ends is told to the receivers that onDone names, whichever way it ends', async () => {
+  const crm = await receiver()
+  const customer = await receiver()
+  const hooks = webhooks({ secrets: [secret], allow: () => true, endpoints: { crm: { url: crm.url } } })
+  const report = task('report', {
+    input: z.object({ pages: z.number() }),
+    run: ({ pages }) => (pages === 0 ? discard('nothing to print') : { pages }),
+  })
+  const folder = mkdtempSync(join(tmpdir(), 'offload-webhooks-'))
+  const url = `sqlite:${join(folder, 'jobs.db')}`
+  const queue = offload({ url, tasks: [report, hooks.task], logger: silentLogger })
+  onTestFinished(async () => {
+    await queue.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const onDone = [hooks.to('crm'), hooks.to({ url: customer.url })]
+  const done = await queue.enqueue(report, { pages: 3 }, { onDone, tenant: 'acme' })
+  const dead = await queue.enqueue(report, { pages: 0 }, { onDone: hooks.to('crm') })
+  const cancelled = await queue.enqueue(report, { pages: 1 }, { onDone: hooks.to('crm'), delay: '1h' })
+  await cancelled.cancel()
+  queue.work()
+  await until(() => crm.requests.length === 3 && customer.requests.length === 1)
+  const told = crm.requests.map(({ headers, body }) => verify(headers, body, secret)) as WebhookEvent[]
+  expect(told.sort((a, b) => a.type.localeCompare(b.type))).toMatchObject([
+    { type: 'job.cancelled', data: { id: cancelled.id } },
+    { type: 'job.dead', data: { id: dead.id, error: { code: 'DISCARDED', detail: 'nothing to print' } } },
+    { type: 'job.done', data: { id: done.id, result: { pages: 3 }, tenant: 'acme' } },
+  ])
+  const ids = [...crm.requests, ...customer.requests].map(({ headers }) => headers['webhook-id'])
+  expect(new Set(ids).size).toBe(4)
+  expect(ids.join()).toMatch(/^(msg_\w+,?){4}$/)
 })
 
 test('ten attempts follow the schedule, with one id and one body, each signed anew; then the receiver is disabled', async () => {

@@ -46,8 +46,8 @@ export class Reader {
   }
 
   async get(id: string): Promise<JobView | undefined> {
-    const record = await this.#record(id)
-    return record === undefined ? undefined : viewOf(record)
+    const { jobs, eventId } = await (await this.#open()).find({ ids: [id], limit: 1 })
+    return jobs[0] === undefined ? undefined : viewOf(jobs[0], eventId)
   }
 
   async find(query: FindQuery): Promise<{ jobs: JobView[]; next?: string }> {
@@ -58,8 +58,8 @@ export class Reader {
         `limit must be a whole number from 1 to 1000, not ${String(limit)}`,
       )
     }
-    const { jobs, next } = await (await this.#open()).find(query)
-    return { jobs: jobs.map(viewOf), ...(next === undefined ? {} : { next }) }
+    const { jobs, next, eventId } = await (await this.#open()).find(query)
+    return { jobs: jobs.map((job) => viewOf(job, eventId)), ...(next === undefined ? {} : { next }) }
   }
 
   async depth(queue: string): Promise<Depth> {
@@ -99,6 +99,11 @@ export class Reader {
       stop()
       letGo()
     }
+  }
+
+  /** The same as a call for each event, for many who follow: they share one watch. Call the answer to stop. */
+  follow(id: string, after: number, listener: (event: JobEvent) => void): Promise<() => void> {
+    return this.#feed.followAfter(id, after, listener)
   }
 
   /** Events in order; of one job, it ends with that job. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import type { EndedJob } from './ended-job.ts'
+import { content } from '../../job/content.ts'
+import type { EndedJob } from '../../job/follow-up.ts'
 import type { EventOptions } from './event.ts'
 import { messageOf, percentEncoded } from './event.ts'
 
@@ -63,7 +64,12 @@ test('a dead job is told with a problem document, a cancelled one by its state',
 
 test('links lead to the job where its routes are known from outside', () => {
   expect(bodyOf(ended, linked)).toMatchObject({
-    data: { links: { self: `https://api.example.com/jobs/${ended.id}` } },
+    data: {
+      links: {
+        self: `https://api.example.com/jobs/${ended.id}`,
+        result: `https://api.example.com/jobs/${ended.id}/result`,
+      },
+    },
   })
 })
 
@@ -79,6 +85,13 @@ test('a result that would make the body larger than 20 kB gives way to where it 
   const { data } = bodyOf({ ...without, resultLength: 70_000 }, plain) as { data: object }
   expect(data).not.toHaveProperty('result')
   expect(data).not.toHaveProperty('resultUrl')
+})
+
+test('a result that is bytes of a type of its own is told by where it is read', () => {
+  const result = content('a,b', { type: 'text/csv' })
+  const { data } = bodyOf({ ...ended, result }, linked) as { data: object }
+  expect(data).not.toHaveProperty('result')
+  expect(data).toHaveProperty('resultUrl')
 })
 
 test('a long error message does not make the body larger than 20 kB either', () => {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { errorCodes } from '../../job/errors.ts'
-import { problemType } from '../problem.ts'
-import type { EndedJob } from './ended-job.ts'
+import { contentOf } from '../../job/content.ts'
+import type { EndedJob } from '../../job/follow-up.ts'
+import { LinkMaker } from '../links.ts'
+import { faultProblem } from '../status.ts'
 
 /** The body of a webhook. Times are ISO 8601. */
 export interface WebhookEvent {
@@ -23,18 +24,13 @@ export interface EndedJobResource {
   readonly createdAt: string
   readonly endedAt: string
   readonly tenant?: string
-  /** Of a done job; left out when the webhook would be larger than 20 kB with it. */
+  /** Of a done job; left out when it is no JSON, or when the webhook would be larger than 20 kB with it. */
   readonly result?: unknown
   /** Where a result that was left out can be read. */
   readonly resultUrl?: string
   /** Of a dead job: a problem document (RFC 9457). */
-  readonly error?: {
-    readonly type: string
-    readonly title: string
-    readonly detail: string
-    readonly code: string
-  }
-  readonly links?: { readonly self: string }
+  readonly error?: object
+  readonly links?: { readonly self: string; readonly result?: string }
 }
 
 export interface EventOptions {
@@ -85,8 +81,10 @@ function bodyOf(ended: EndedJob, options: EventOptions, withResult: boolean): Bu
 }
 
 function resourceOf(ended: EndedJob, base: string | undefined, withResult: boolean): EndedJobResource {
-  const { id, task, queue, state, attempt, tenant, result, resultLength, error } = ended
-  const isLeftOut = resultLength !== undefined || (result !== undefined && !withResult)
+  const { id, task, queue, state, attempt, tenant, error } = ended
+  const links = base === undefined ? undefined : new LinkMaker(base).of(id)
+  const isDone = state === 'done'
+  const hasResult = withResult && ended.resultLength === undefined && contentOf(ended.result) === undefined
   return {
     id,
     task,
@@ -96,19 +94,17 @@ function resourceOf(ended: EndedJob, base: string | undefined, withResult: boole
     createdAt: new Date(ended.createdAt).toISOString(),
     endedAt: new Date(ended.endedAt).toISOString(),
     ...(tenant === undefined ? {} : { tenant }),
-    ...(state === 'done' && !isLeftOut ? { result: result ?? null } : {}),
-    ...(state === 'done' && isLeftOut && base !== undefined ? { resultUrl: `${base}/${id}/result` } : {}),
-    ...(state === 'dead' && error !== undefined ? { error: problemOfFault(error) } : {}),
-    ...(base === undefined ? {} : { links: { self: `${base}/${id}` } }),
+    ...(isDone && hasResult ? { result: ended.result ?? null } : {}),
+    ...(isDone && !hasResult && links !== undefined ? { resultUrl: links.result } : {}),
+    ...(state === 'dead' && error !== undefined ? { error: faultProblem(shortened(error)) } : {}),
+    ...(links === undefined
+      ? {}
+      : { links: { self: links.self, ...(isDone ? { result: links.result } : {}) } }),
   }
 }
 
-function problemOfFault({
-  code,
-  message,
-}: NonNullable<EndedJob['error']>): NonNullable<EndedJobResource['error']> {
-  const title = Object.hasOwn(errorCodes, code) ? errorCodes[code as keyof typeof errorCodes] : code
-  return { type: problemType(code), title, detail: message.slice(0, MAX_DETAIL).toWellFormed(), code }
+function shortened({ code, message }: NonNullable<EndedJob['error']>): NonNullable<EndedJob['error']> {
+  return { code, message: message.slice(0, MAX_DETAIL).toWellFormed() }
 }
 
 /** CloudEvents 1.0.2, binary mode: the body is the data alone, and the rest is in headers. */

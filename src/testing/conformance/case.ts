@@ -19,6 +19,7 @@ export type ConformanceGroup =
   | 'admin'
   | 'events'
   | 'security'
+  | 'follow'
   | 'model'
 
 /** One thing that every backend must do, in a sentence. Fails by throwing. */
