@@ -1,6 +1,7 @@
 export type { EndedJob } from '../../job/follow-up.ts'
 export { isPublicAddress } from './address.ts'
 export type { Address, Delivered } from './deliver.ts'
+export { documentReceivers, type ReceiverDocuments } from './document-receivers.ts'
 export type { EndedJobResource, EventType, WebhookEvent } from './event.ts'
 export type { Handshake } from './handshake.ts'
 export type { EndpointOptions, Receiver, Secrets, WebhookOptions } from './options.ts'
