@@ -39,6 +39,7 @@ export const corpus: readonly Chapter[] = [
     tricks: direct(
       'https://user@127.0.0.1:8443/',
       'https://user:password@hooks.customer.example/',
+      'https://:password@hooks.customer.example/',
       'https://hooks.customer.example@127.0.0.1:8443/',
       'https://127.0.0.1:8443@hooks.customer.example/',
       'https://hooks.customer.example:22/',

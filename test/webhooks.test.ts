@@ -190,6 +190,18 @@ test('a receiver that answers 410 is disabled at once; by hand it is enabled, an
   )
 })
 
+test('deliveries that find a receiver gone together tell of it once', async () => {
+  const held: (() => void)[] = []
+  const onDisabled = vi.fn()
+  const { url } = await receiver((response) => void held.push(() => response.writeHead(410).end()))
+  const { hooks, tell, settled } = bench({ endpoints: { crm: { url } }, onDisabled })
+  const ids = await Promise.all([tell(hooks.to('crm')), tell(hooks.to('crm')), tell(hooks.to('crm'))])
+  await until(() => held.length === 3)
+  for (const answer of held) answer()
+  for (const id of ids) await settled(id, 'dead')
+  expect(onDisabled).toHaveBeenCalledOnce()
+})
+
 test('a URL of one request is disabled by itself, and enabled by itself', async () => {
   const { url } = await receiver((response) => response.writeHead(410).end())
   const fine = await receiver()
