@@ -41,6 +41,8 @@ export const statusOf: Partial<Record<ErrorCode, number>> = {
   PAYLOAD_TOO_LARGE: 413,
   QUEUE_FULL: 503,
   RESULT_PENDING: 409,
+  WEBHOOK_INVALID: 401,
+  WEBHOOK_REFUSED: 422,
 }
 
 const RETRY_AFTER_SECONDS = 5

@@ -44,6 +44,9 @@ export const errorCodes = {
   TASK_UNKNOWN: 'No task with that name is known here.',
   URL_UNKNOWN: 'No backend opens that URL.',
   USAGE_INVALID: 'The command line cannot be read.',
+  WEBHOOK_FAILED: 'The receiver of a webhook did not take it.',
+  WEBHOOK_INVALID: 'A received webhook is not genuine, or not fresh.',
+  WEBHOOK_REFUSED: 'The URL of a webhook may not be called.',
   WORKER_STOPPED: 'The worker is stopping.',
 } as const
 
