@@ -3,7 +3,7 @@ import { type } from 'arktype'
 import * as v from 'valibot'
 import { z } from 'zod'
 import type { Handle, Task } from '../src/index.ts'
-import { discard, offload, retry, snooze, task } from '../src/index.ts'
+import { discard, endedJob, offload, retry, snooze, task } from '../src/index.ts'
 import { testQueue } from '../src/testing/index.ts'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -169,4 +169,21 @@ export function enqueuedJobsAreTyped(): void {
   yes<Same<NonNullable<typeof job>['input'], Receipt>>()
   const [any] = tested.enqueued()
   yes<Same<NonNullable<typeof any>['input'], unknown>>()
+}
+
+export async function whatFollowsTakesAnEndedJob(): Promise<void> {
+  const notice = task('notice', {
+    input: endedJob,
+    run: ({ state, result }) => {
+      yes<Same<typeof state, 'done' | 'dead' | 'cancelled'>>()
+      yes<Same<typeof result, unknown>>()
+    },
+  })
+  await queue.enqueue(withZod, input, { onDone: notice })
+  await queue.enqueue(withZod, input, { onDone: [notice, { task: notice, data: { to: 'ada' } }] })
+  task('t', { input: z.null(), onDone: notice, run: () => 1 })
+  // @ts-expect-error it takes something else than an ended job
+  await queue.enqueue(withZod, input, { onDone: withZod })
+  // @ts-expect-error it takes something else than an ended job
+  task('t', { input: z.null(), onDone: { task: withZod }, run: () => 1 })
 }
