@@ -51,7 +51,10 @@ export interface OffloadClient<Routes extends Api> {
    * RESULT_TIMEOUT.
    */
   wait<Result>(job: ClientJob<Result> | string, options?: ClientWaitOptions): Promise<Result>
-  /** What happens to a job until it has ended, each event once. Leave the loop to stop. */
+  /**
+   * What happens to a job until it has ended, each event once; the last one has the whole job. Comes back after a cut to where it was,
+   * and where there are no streams looks at the job instead: `state` events then. Leave the loop to stop.
+   */
   follow<Result>(
     job: ClientJob<Result> | string,
     options?: FollowOptions,

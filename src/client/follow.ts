@@ -38,7 +38,7 @@ export interface FollowOptions {
 }
 
 /**
- * What happens to a job until it has ended. Comes back after a cut to where it was; looks at the job itself where there is no stream.
+ * What happens to a job until it has ended: the last event has the whole job. Comes back after a cut to where it was; looks at the job itself where there is no stream.
  * @throws OffloadClientError also when the server was away 20 times in a row; the reason of the signal
  */
 export async function* follow<Result>(
@@ -73,7 +73,7 @@ export async function* follow<Result>(
   }
 }
 
-/** Tells what a stream tells. Gives the time after which to come back; undefined when the job has ended. */
+/** Tells what a stream tells. Gives the time after which to come back; undefined when the end was told. */
 async function* listen<Result>(
   server: Requests,
   at: Position,
@@ -83,8 +83,11 @@ async function* listen<Result>(
   let begun = false
   try {
     const reader = await within(patienceMs, leave, open(server, at, leave.signal))
-    if (reader === undefined) return undefined
     at.failures = 0
+    if (reader === undefined) {
+      at.looks = 1
+      return 0
+    }
     const [decoder, messages] = [new TextDecoder(), messageReader()]
     for (;;) {
       const { done, value } = await within(patienceMs, leave, read(reader))
@@ -110,7 +113,7 @@ async function* listen<Result>(
   }
 }
 
-/** Looks at the job itself, and tells of it when it is not as it was. */
+/** Looks at the job itself, and tells of it when it is not as it was. Gives the same. */
 async function* look<Result>(
   server: Requests,
   at: Position,
@@ -133,7 +136,7 @@ async function* look<Result>(
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>
 
-/** Undefined when the job has ended and all was told. @throws HTTP_FAILED when it is no event stream that comes */
+/** Undefined when the job has ended and there is nothing to tell that was not told. @throws HTTP_FAILED when it is no event stream that comes */
 function open(server: Requests, at: Position, leave: AbortSignal): Promise<Reader | undefined> {
   return server.once(at.events, {
     signal: anyOf(at.signal, leave),
