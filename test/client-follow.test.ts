@@ -86,7 +86,8 @@ describe('follow', () => {
 
   test('events that are cut in their middle come whole, each once', async () => {
     await using link = await Link.to(Number(new URL(shop.url).port), () => 0.5)
-    const client = clientOf(`http://127.0.0.1:${link.port}`)
+    const seen = traffic()
+    const client = clientOf(`http://127.0.0.1:${link.port}`, seen)
     const job = await client.submit('/steps', { count: 9 })
     link.weather = { slice: 7, resetAfter: 1150 }
     const events: ClientEvent<number>[] = []
@@ -100,6 +101,7 @@ describe('follow', () => {
     const ids = numbered(events)
     const told = (await toldOf(job.id)).filter((id) => id > (ids[0] ?? 0))
     expect(ids.slice(1)).toEqual(told)
+    expect(seen.seen.filter((line) => line === 'GET /jobs/{id}/events 200').length).toBeGreaterThan(1)
     await worker?.stop()
   })
 
