@@ -1,3 +1,4 @@
+export type { Task } from '../task.ts'
 export {
   type ClientWaitOptions,
   type OffloadClient,
