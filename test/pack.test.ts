@@ -142,6 +142,27 @@ test('an installed package types the round trip', () => {
   expect(typeCheck('good.ts', roundTrip)).toEqual({ status: 0, output: '' })
 })
 
+test('an installed package types a page, which knows nothing of Node', () => {
+  const page = `
+import type { Task } from 'offload/client'
+import { offloadClient } from 'offload/client'
+
+const client = offloadClient<{ '/reports': Task<{ size: number }, { url: string }> }>({
+  headers: () => ({ authorization: 'x' }),
+  fetch: (url, init) => fetch(url, { ...init, credentials: 'include' }),
+})
+const job = await client.submit('/reports', { size: 1 })
+for await (const event of client.follow(job)) document.title = event.type
+location.href = (await client.wait(job)).url
+`
+  writeFileSync(join(project, 'page.ts'), page)
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', '']
+  expect(run(project, join(modules, '.bin/tsc'), ...options, '--lib', 'es2024,dom', 'page.ts')).toEqual({
+    status: 0,
+    output: '',
+  })
+})
+
 test('an installed package refuses a payload of the wrong type', () => {
   const { status, output } = typeCheck('bad.ts', `${hello}\nawait queue.enqueue(hello, { name: 7 })\n`)
   const errors = output.split('\n').filter((line) => line.includes('error TS'))
