@@ -19,7 +19,8 @@ export const units: Unit[] = [
   { path: 'src/task.ts', level: 1 },
   { path: 'src/broker.ts', level: 1, alsoImports: ['src/ledger.ts'] },
   { path: 'src/ledger.ts', level: 1, alsoImports: ['src/broker.ts'] },
-  { path: 'src/backend.ts', level: 1, alsoImports: ['src/broker.ts', 'src/ledger.ts'] },
+  { path: 'src/documents.ts', level: 1 },
+  { path: 'src/backend.ts', level: 1, alsoImports: ['src/broker.ts', 'src/ledger.ts', 'src/documents.ts'] },
 
   { path: 'src/backends/', level: 2 },
 

@@ -1,6 +1,14 @@
 export type { Backend, BackendOptions, Retention } from './backend.ts'
 export type { MessageBroker } from './backends/registry.ts'
 export type { Accepted, Beat, Broker, Claim, Depth, Features, LeaseState, Room, Want } from './broker.ts'
+export type {
+  Document,
+  DocumentChange,
+  DocumentQuery,
+  Documents,
+  DueDocuments,
+  DueQuery,
+} from './documents.ts'
 export type { Duration } from './duration.ts'
 export type { CancelVerdict, Handle } from './handle.ts'
 export {

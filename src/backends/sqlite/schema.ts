@@ -127,6 +127,17 @@ export const migrations: readonly string[] = [
       and ready.last >= jobs.seq
     left join notes on notes.seq = jobs.seq;
   `,
+  `
+  create table documents (
+    kind text not null,
+    name text not null,
+    version integer not null,
+    due integer,
+    value text not null,
+    primary key (kind, name)
+  );
+  create index documents_due on documents (kind, due, name) where due is not null;
+  `,
 ]
 
 export const VERSION: number = FIRST_VERSION + migrations.length - 1

@@ -1,4 +1,5 @@
 import type { ConformanceCase } from './case.ts'
+import { documents } from './documents.ts'
 import { lasting } from './lasting.ts'
 import { model } from './model.ts'
 import { moving } from './moving.ts'
@@ -11,5 +12,6 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...lasting,
   ...steering,
   ...watching,
+  ...documents,
   ...model,
 ]
