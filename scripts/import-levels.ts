@@ -27,8 +27,9 @@ export const units: Unit[] = [
   { path: 'src/producer/', level: 3 },
   { path: 'src/worker/', level: 3 },
   { path: 'src/reading/', level: 3 },
+  { path: 'src/schedule/', level: 3 },
 
-  { path: 'src/options.ts', level: 3 },
+  { path: 'src/options.ts', level: 3, alsoImports: ['src/schedule/'] },
 
   { path: 'src/handle.ts', level: 4 },
   { path: 'src/offload.ts', level: 4, alsoImports: ['src/handle.ts'] },

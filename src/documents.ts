@@ -32,6 +32,8 @@ export interface DueQuery {
   readonly at: number
   /** At most so many documents. */
   readonly limit: number
+  /** Those that come after this one in the order of what is due. */
+  readonly after?: { readonly dueAt: number; readonly name: string }
 }
 
 export interface DueDocuments {

@@ -41,6 +41,9 @@ export { type BulkAnswer, type Offload, offload } from './offload.ts'
 export type { LimitOptions, OffloadOptions, RetentionOptions } from './options.ts'
 export type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'
 export type { JobView } from './reading/view.ts'
+export type { CatchUp, Overlap } from './schedule/plan.ts'
+export { type Schedule, type ScheduleOptions, schedule } from './schedule/schedule.ts'
+export type { Schedules, ScheduleView } from './schedule/schedules.ts'
 export {
   type AnyTask,
   type EnqueueOptions,

@@ -51,16 +51,18 @@ export class Shelves {
     return shelf.names.slice(from, from + pageOf(query)).flatMap((name) => shelf.byName.get(name) ?? [])
   }
 
-  due({ kind, at, limit }: DueQuery): DueDocuments {
+  due({ kind, at, limit, after }: DueQuery): DueDocuments {
     const shelf = this.#shelf(kind)
-    const documents: Timed[] = []
+    const [documents, before]: [Timed[], Timed[]] = [[], []]
     for (let next = nextOf(shelf); next !== undefined && next.dueAt <= at; next = nextOf(shelf)) {
       if (documents.length === limit) break
-      documents.push(next)
+      const isBefore = after !== undefined && !isDueBefore(after, next)
+      if (isBefore) before.push(next)
+      else documents.push(next)
       shelf.alarms.pop()
     }
     const nextAt = nextOf(shelf)?.dueAt
-    for (const document of documents) shelf.alarms.push(document)
+    for (const document of [...before, ...documents]) shelf.alarms.push(document)
     return { documents, ...(nextAt === undefined ? {} : { nextAt }) }
   }
 
@@ -82,12 +84,16 @@ export class Shelves {
   #shelf(kind: string): Shelf {
     const shelf = this.#kinds.get(kind)
     if (shelf !== undefined) return shelf
-    const isBefore = (a: Timed, b: Timed): boolean =>
-      a.dueAt < b.dueAt || (a.dueAt === b.dueAt && byBytes(a.name, b.name) < 0)
-    const fresh: Shelf = { byName: new Map(), alarms: new Heap(isBefore), names: undefined }
+    const fresh: Shelf = { byName: new Map(), alarms: new Heap<Timed>(isDueBefore), names: undefined }
     this.#kinds.set(kind, fresh)
     return fresh
   }
+}
+
+type Place = Pick<Timed, 'dueAt' | 'name'>
+
+function isDueBefore(a: Place, b: Place): boolean {
+  return a.dueAt < b.dueAt || (a.dueAt === b.dueAt && byBytes(a.name, b.name) < 0)
 }
 
 /** The first that is due, once those that were written since are dropped. */

@@ -46,21 +46,22 @@ function list(db: Connection, query: DocumentQuery): Document[] {
   return [...new Set(names)].flatMap((name) => rows(one.all(kind, name), kind))
 }
 
-function due(db: Connection, { kind, at, limit }: DueQuery): DueDocuments {
-  const documents = rows(
-    db
-      .list(`select ${COLUMNS} from documents where kind = ? and due <= ? order by due, name limit ?`)
-      .all(kind, at, limit),
-    kind,
-  )
+function due(db: Connection, { kind, at, limit, after }: DueQuery): DueDocuments {
+  const start = after === undefined ? ([NEVER, NO_NAME] as const) : ([after.dueAt, after.name] as const)
+  const documents = rows(db.list(DUE).all(kind, at, start[0], ...start, limit), kind)
   const last = documents.length < limit ? undefined : documents.at(-1)
-  const [from, after] = last?.dueAt === undefined ? [at, NO_NAME] : [last.dueAt, last.name]
-  const next = db.sql(NEXT_DUE).get(kind, from, from, after) as { due: number } | undefined
+  const end = last?.dueAt === undefined ? ([at, NO_NAME] as const) : ([last.dueAt, last.name] as const)
+  const next = db.sql(NEXT_DUE).get(kind, end[0], ...end) as { due: number } | undefined
   return { documents, ...(next === undefined ? {} : { nextAt: next.due }) }
 }
 
 /** `due >=` says again what the comparison of pairs implies: without it the index of what is due is not used. */
-const NEXT_DUE = `select due from documents where kind = ? and due >= ? and (due, name) > (?, ?) order by due, name limit 1`
+const NEXT_DUE = `select due from documents where kind = ? and due >= ? and (due, name) > (?, ?)
+  order by due, name limit 1`
+const DUE = `select ${COLUMNS} from documents where kind = ? and due <= ? and due >= ? and (due, name) > (?, ?)
+  order by due, name limit ?`
+
+const NEVER = Number.MIN_SAFE_INTEGER
 
 /** Comes after every name: for SQLite any bytes come after any text. */
 const NO_NAME = new Uint8Array()

@@ -103,6 +103,9 @@ export const documents: readonly ConformanceCase[] = [
       assert.deepEqual(await due(250, 2), [['first', 'a'], 200])
       assert.deepEqual(await due(250), [['first', 'a', 'b'], 300])
       assert.deepEqual(await due(300), [['first', 'a', 'b', 'late'], undefined])
+      const after = { kind: 'k', at: 300, limit: 1, after: { dueAt: 200, name: 'a' } }
+      const rest = await documents.due(after)
+      assert.deepEqual([names(rest.documents), rest.nextAt], [['b'], 300])
       await documents.write([put('first', { expected: 1, dueAt: 900 }), put('a', { expected: 1 })])
       assert.deepEqual(await due(300), [['b', 'late'], 900])
     },
