@@ -62,7 +62,9 @@ class CronCalendar implements Calendar {
   #asked: number | undefined
   #answer: number | undefined
 
+  /** @throws when the expression cannot be read, or the time zone is not known */
   constructor({ cron, timeZone }: CronTiming) {
+    if (!isTimeZone(timeZone)) throw unknownZone(timeZone)
     this.#cron = new Cron(cron, { timezone: timeZone, mode: '5-or-6-parts', fixedTimeRule: 'no-wildcard' })
   }
 
@@ -86,11 +88,7 @@ const NICKNAMES = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@mi
 
 /** @throws OPTION_INVALID for an expression that cannot be read or never ticks, and for an unknown time zone */
 export function checkCron(cron: string, timeZone: string): CronTiming {
-  if (!isTimeZone(timeZone))
-    throw new OffloadError(
-      'OPTION_INVALID',
-      `timeZone ${shown(timeZone)} is not known here: take an IANA name such as "Europe/Berlin" or "UTC"`,
-    )
+  if (!isTimeZone(timeZone)) throw unknownZone(timeZone)
   if (typeof cron !== 'string' || cron.length > LONGEST_CRON || !looksLikeCron(cron)) throw unreadable(cron)
   const expression = cron.trim().replace(/\s+/g, ' ')
   const timing = { cron: expression, timeZone }
@@ -107,6 +105,13 @@ export function checkCron(cron: string, timeZone: string): CronTiming {
 function looksLikeCron(cron: string): boolean {
   const parts = cron.trim().split(/\s+/)
   return parts.length === 5 || parts.length === 6 || NICKNAMES.includes(cron.trim().toLowerCase())
+}
+
+function unknownZone(timeZone: unknown): OffloadError {
+  return new OffloadError(
+    'OPTION_INVALID',
+    `timeZone ${shown(timeZone)} is not known here: take an IANA name such as "Europe/Berlin" or "UTC"`,
+  )
 }
 
 function unreadable(cron: unknown, cause?: unknown): OffloadError {

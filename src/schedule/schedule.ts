@@ -49,7 +49,7 @@ const MOST_CAUGHT_UP = 1000
 /** Defines a schedule: a task that is queued again and again. @throws OPTION_INVALID when an option cannot be used */
 export function schedule<Input>(name: string, options: ScheduleOptions<Input>): Schedule {
   checkName('schedule', name)
-  const { task, input, priority, key, paused = false } = options ?? {}
+  const { task, input, catchUp = 'one', overlap = 'allow', priority, key, paused = false } = options ?? {}
   if (typeof task?.name !== 'string' || typeof task.run !== 'function')
     throw new OffloadError('OPTION_INVALID', `schedule "${name}" needs a task made by task(name, { … })`)
   if (typeof paused !== 'boolean') throw unusable('paused', name, 'true or false', paused)
@@ -58,8 +58,8 @@ export function schedule<Input>(name: string, options: ScheduleOptions<Input>): 
     task,
     input,
     timing: timingOf(name, options),
-    catchUp: catchUpOf(name, options.catchUp ?? 'one'),
-    overlap: overlapOf(name, options.overlap ?? 'allow'),
+    catchUp: catchUpOf(name, catchUp),
+    overlap: overlapOf(name, overlap),
     priority: priority === undefined ? undefined : checkPriority(priority),
     key: key === undefined ? undefined : checkKey(key),
     paused,

@@ -6,7 +6,7 @@ import { isEnded } from '../job/job.ts'
 import type { Ledger } from '../ledger.ts'
 import type { AnyTask } from '../task.ts'
 import type { Calendar } from './calendar.ts'
-import { plan } from './plan.ts'
+import { placeAnew, plan } from './plan.ts'
 import type { Definition, Stored } from './stored.ts'
 import { calendarIn, storedIn, withJobs } from './stored.ts'
 
@@ -25,11 +25,11 @@ const MOST_TICKS = 1000
 const FIND = 1000
 
 /** @throws TASK_UNKNOWN, and what else makes the schedule unusable here */
-export function tickIn(document: Document, tasks: ReadonlyMap<string, AnyTask>): Tick[] {
-  if (document.dueAt === undefined) return []
+export function tickIn(document: Document, tasks: ReadonlyMap<string, AnyTask>): Tick | undefined {
+  if (document.dueAt === undefined) return undefined
   const stored = storedIn(document)
   const task = taskOf(stored.definition, tasks)
-  return [{ document, dueAt: document.dueAt, stored, calendar: calendarIn(stored), task }]
+  return { document, dueAt: document.dueAt, stored, calendar: calendarIn(stored), task }
 }
 
 /** @throws TASK_UNKNOWN */
@@ -45,20 +45,8 @@ export function taskOf({ task: name }: Definition, tasks: ReadonlyMap<string, An
   )
 }
 
-/** What is to be written of the schedules that are due. */
-export async function changesOf(
-  ticks: readonly Tick[],
-  now: number,
-  ledger: Ledger | undefined,
-): Promise<DocumentChange[]> {
-  const busy = await unended(
-    ticks.flatMap(({ stored }) => (stored.definition.overlap === 'skip' ? stored.jobIds : [])),
-    ledger,
-  )
-  return ticks.map((tick) => changeOf(tick, now, busy))
-}
-
-function changeOf(
+/** What is to be written of a schedule that is due. */
+export function changeOf(
   { document, stored, calendar, task, dueAt }: Tick,
   now: number,
   busy: ReadonlySet<string>,
@@ -97,12 +85,24 @@ export function jobOf(id: string, definition: Definition, task: AnyTask, now: nu
   }
 }
 
-/** Those of the jobs that are remembered and have not ended. */
-async function unended(ids: readonly string[], ledger: Ledger | undefined): Promise<ReadonlySet<string>> {
+/** The jobs that have not ended, of the schedules whose jobs must not overlap. */
+export async function busyOf(
+  ticks: readonly Tick[],
+  ledger: Ledger | undefined,
+): Promise<ReadonlySet<string>> {
+  const ids = ticks.flatMap(({ stored }) => (stored.definition.overlap === 'skip' ? stored.jobIds : []))
   const busy = new Set<string>()
   for (let at = 0; at < ids.length && ledger !== undefined; at += FIND) {
     const { jobs } = await ledger.find({ ids: ids.slice(at, at + FIND), limit: FIND })
     for (const { id, state } of jobs) if (!isEnded(state)) busy.add(id)
   }
   return busy
+}
+
+/** What is to be written of a schedule that was placed while the clock was ahead; undefined when it stands right. */
+export function placedAnew(document: Document, now: number): DocumentChange | undefined {
+  const { kind, name, version, value, dueAt } = document
+  if (dueAt === undefined || dueAt <= now) return undefined
+  const place = placeAnew(calendarIn(storedIn(document)), dueAt, now)
+  return place === undefined ? undefined : { kind, name, expected: version, value, dueAt: place }
 }

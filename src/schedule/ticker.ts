@@ -2,14 +2,12 @@ import type { Backend } from '../backend.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
 import type { Document, Documents } from '../documents.ts'
-import type { OffloadError } from '../job/errors.ts'
-import { BackendError } from '../job/errors.ts'
+import { BackendError, OffloadError, shown } from '../job/errors.ts'
 import type { Logger } from '../log.ts'
 import type { AnyTask } from '../task.ts'
-import { placeAnew } from './plan.ts'
-import { calendarIn, KIND, storedIn } from './stored.ts'
+import { KIND } from './stored.ts'
 import type { Tick } from './tick.ts'
-import { changesOf, tickIn } from './tick.ts'
+import { busyOf, changeOf, placedAnew, tickIn } from './tick.ts'
 
 /** Documents of one look, and jobs of one write, at most. */
 const BATCH = 1000
@@ -22,7 +20,7 @@ const LEAST_WAIT_MS = 10
 const STAND_BY_MS = 50
 /** A clock that went back further than this was set. */
 const CLOCK_BACK_MS = 1000
-const MOST_WARNINGS = 1000
+const MOST_WARNINGS = 100
 
 export interface TickerParts {
   readonly open: () => Promise<Backend>
@@ -104,7 +102,9 @@ export class Ticker {
         limit: BATCH,
         ...(after === undefined ? {} : { after }),
       })
-      const ticks = this.#ours(due.documents)
+      const ticks = due.documents.flatMap((document) =>
+        this.#guarded(document, () => tickIn(document, this.#parts.tasks)),
+      )
       nextAt = Math.min(nextAt, await this.#make(documents, ticks, now))
       const last = due.documents.at(-1)
       if (signal.aborted || due.documents.length < BATCH || last?.dueAt === undefined)
@@ -115,23 +115,12 @@ export class Ticker {
     }
   }
 
-  /** Those that this process has the task of and can read; the others are left to others. */
-  #ours(due: readonly Document[]): Tick[] {
-    return due.flatMap((document) => {
-      try {
-        return tickIn(document, this.#parts.tasks)
-      } catch (error) {
-        this.#warn(document, error)
-        return []
-      }
-    })
-  }
-
   /** Answers when the first of them is due again. */
   async #make(documents: Documents, ticks: readonly Tick[], now: number): Promise<number> {
     if (ticks.length === 0) return Number.POSITIVE_INFINITY
     const { ledger } = await this.#parts.open()
-    const changes = await changesOf(ticks, now, ledger)
+    const busy = await busyOf(ticks, ledger)
+    const changes = ticks.flatMap((tick) => this.#guarded(tick.document, () => changeOf(tick, now, busy)))
     for (let from = 0; from < changes.length; ) {
       let to = from
       for (let jobs = 0; to < changes.length && (to === from || jobs < MOST_JOBS); to++)
@@ -166,32 +155,37 @@ export class Ticker {
         limit: BATCH,
         ...(after === undefined ? {} : { after }),
       })
-      const changes = page.flatMap((document) => {
-        const { kind, name, version, value, dueAt } = document
-        if (dueAt === undefined || dueAt <= now) return []
-        try {
-          const place = placeAnew(calendarIn(storedIn(document)), dueAt, now)
-          return place === undefined ? [] : { kind, name, expected: version, value, dueAt: place }
-        } catch (error) {
-          this.#warn(document, error)
-          return []
-        }
-      })
+      const changes = page.flatMap((document) => this.#guarded(document, () => placedAnew(document, now)))
       if (changes.length > 0) await documents.write(changes)
       if (page.length < BATCH) return
       after = page.at(-1)?.name
     }
   }
 
+  /** One that is broken, or not for this process, must not hold up the others: it is left to others, and named once. */
+  #guarded<T>(document: Document, work: () => T | undefined): T[] {
+    try {
+      const made = work()
+      return made === undefined ? [] : [made]
+    } catch (error) {
+      this.#warn(document, error)
+      return []
+    }
+  }
+
   #warn({ name }: { readonly name: string }, error: unknown): void {
+    if (this.#warned.has(name) || this.#warned.size > MOST_WARNINGS) return
+    this.#warned.add(name)
+    const { logger } = this.#parts
+    if (this.#warned.size > MOST_WARNINGS) {
+      logger.warn({}, `more than ${MOST_WARNINGS} schedules cannot tick here; the others are not named`)
+      return
+    }
     const reason = error instanceof Error ? error.message : String(error)
-    const what = `${name} ${reason}`
-    if (this.#warned.has(what)) return
-    if (this.#warned.size >= MOST_WARNINGS) this.#warned.clear()
-    this.#warned.add(what)
-    this.#parts.logger.warn(
-      { schedule: name, code: (error as Partial<OffloadError>).code },
-      `schedule ${JSON.stringify(name)} is left to other processes: ${reason.slice(0, 200)}`,
+    const code = error instanceof OffloadError ? error.code : undefined
+    logger.warn(
+      { schedule: name, ...(code === undefined ? {} : { code }) },
+      `schedule ${shown(name)} cannot tick here and is left to other processes: ${reason.slice(0, 200)}`,
     )
   }
 
