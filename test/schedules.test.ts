@@ -10,7 +10,7 @@ import { MemoryStore, openMemory } from '../src/backends/memory/index.ts'
 import { openSqlite } from '../src/backends/sqlite/index.ts'
 import type { Clock } from '../src/clock.ts'
 import type { AnyTask, Documents, JobRecord, Logger, Schedule, Worker } from '../src/index.ts'
-import { schedule, task } from '../src/index.ts'
+import { offload, schedule, task } from '../src/index.ts'
 import { silentLogger } from '../src/log.ts'
 import { Offload } from '../src/offload.ts'
 import { LeastPowerServer, VirtualClock } from '../src/testing/index.ts'
@@ -563,6 +563,24 @@ describe.each(Object.entries(stores))('on %s', (name, open) => {
     )
     expect(world.warnings).toEqual(expect.arrayContaining([expect.stringContaining('schedules tick again')]))
   })
+})
+
+test('a message broker without a ledger refuses schedules with what to do', async () => {
+  const server = new LeastPowerServer()
+  const url = {
+    async open() {
+      const broker = server.connect()
+      return { broker, close: () => broker.close() }
+    },
+  }
+  const { work } = taskThat()
+  const options = { url, ledger: 'none', tasks: [work], logger: silentLogger }
+  const refused = { code: 'CAPABILITY_MISSING', message: expect.stringContaining('name a ledger') }
+  const one = schedule('s', { task: work, input: { n: 1 }, every: '1s' })
+  const queue = offload({ ...options, schedules: [one] })
+  await expect(queue.ready()).rejects.toMatchObject(refused)
+  await using other = offload(options)
+  await expect(other.schedules.put(one)).rejects.toMatchObject(refused)
 })
 
 function onMars(): string {

@@ -1,4 +1,5 @@
 import type { Backend } from '../backend.ts'
+import { breath } from '../batch.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
 import type { Document, Documents } from '../documents.ts'
@@ -106,10 +107,12 @@ export class Ticker {
         this.#guarded(document, () => tickIn(document, this.#parts.tasks)),
       )
       nextAt = Math.min(nextAt, await this.#make(documents, ticks, now))
+      if (ticks.length > 0 && this.#standsBy) return now
       const last = due.documents.at(-1)
       if (signal.aborted || due.documents.length < BATCH || last?.dueAt === undefined)
         return Math.min(nextAt, due.nextAt ?? nextAt)
       after = { dueAt: last.dueAt, name: last.name }
+      await breath()
       onlyForeign &&= ticks.length === 0
       if (onlyForeign) this.#foreign = { place: after, until: now + POLL_MS }
     }
@@ -159,6 +162,7 @@ export class Ticker {
       if (changes.length > 0) await documents.write(changes)
       if (page.length < BATCH) return
       after = page.at(-1)?.name
+      await breath()
     }
   }
 

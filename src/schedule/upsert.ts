@@ -1,4 +1,5 @@
 import type { Backend } from '../backend.ts'
+import { breath } from '../batch.ts'
 import type { Clock } from '../clock.ts'
 import type { Document, DocumentChange, Documents } from '../documents.ts'
 import { BackendError, CapabilityError } from '../job/errors.ts'
@@ -65,8 +66,10 @@ export async function store(
         },
       )
     const lost: Wanted[] = []
-    for (let at = 0; at < left.length; at += BATCH)
+    for (let at = 0; at < left.length; at += BATCH) {
       lost.push(...(await storeSome(documents, left.slice(at, at + BATCH), clock.now())))
+      await breath()
+    }
     left = lost
   }
 }
