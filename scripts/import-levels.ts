@@ -12,6 +12,7 @@ interface Unit {
 export const units: Unit[] = [
   { path: 'src/clock.ts', level: 0 },
   { path: 'src/log.ts', level: 0 },
+  { path: 'src/version.ts', level: 0 },
   { path: 'src/batch.ts', level: 0 },
   { path: 'src/job/', level: 0, alsoImports: ['src/duration.ts'] },
   { path: 'src/duration.ts', level: 0, alsoImports: ['src/job/'] },

@@ -1,8 +1,4 @@
-/** Keeps the process alive while something is awaited that only timers without a reference would wake. Call the answer to let go. */
-export function keepAlive(): () => void {
-  const timer = setInterval(() => {}, 2 ** 30)
-  return () => clearInterval(timer)
-}
+import { setImmediate } from 'node:timers' // not the global one, which fake timers of a test would stop
 
 /** Lets timers and I/O have their turn between the parts of a long work. */
 export function breath(): Promise<void> {

@@ -29,9 +29,13 @@ export interface Want {
 }
 
 export interface Accepted {
+  /** Of the job that is remembered: the one before, where the idempotency key was met again. */
   readonly id: string
-  /** `full`: refused, the queue is at its limit. `duplicate`: the id is remembered already. */
-  readonly status: 'queued' | 'duplicate' | 'full'
+  /**
+   * `full`: refused, the queue is at its limit. `duplicate`: the id or the idempotency key is remembered already.
+   * `mismatch`: refused, the key is remembered with another fingerprint.
+   */
+  readonly status: 'queued' | 'duplicate' | 'full' | 'mismatch'
 }
 
 /** A job in a worker's hands. */

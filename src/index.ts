@@ -11,6 +11,7 @@ export type {
 } from './documents.ts'
 export type { Duration } from './duration.ts'
 export type { CancelVerdict, Handle } from './handle.ts'
+export { type Content, type ContentOptions, content } from './job/content.ts'
 export {
   AbortedError,
   BackendError,
@@ -22,7 +23,8 @@ export {
   OffloadError,
   QueueFullError,
 } from './job/errors.ts'
-export type { Job, JobFault, JobRecord, JobState, LogLine } from './job/job.ts'
+export { type EndedJob, endedJob } from './job/follow-up.ts'
+export type { FollowUp, Idempotency, Job, JobFault, JobRecord, JobState, LogLine } from './job/job.ts'
 export { discard, type Outcome, retry, snooze } from './job/outcome.ts'
 export type { RetryOptions } from './job/retry.ts'
 export type { Settlement } from './job/state.ts'
@@ -46,8 +48,10 @@ export { type Schedule, type ScheduleOptions, schedule } from './schedule/schedu
 export type { Schedules, ScheduleView } from './schedule/schedules.ts'
 export {
   type AnyTask,
+  type DoneTask,
   type EnqueueOptions,
   type JobContext,
+  type OnDone,
   type Task,
   type TaskOptions,
   task,

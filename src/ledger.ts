@@ -45,6 +45,7 @@ export interface FindQuery {
   readonly state?: JobState
   readonly task?: string
   readonly key?: string
+  readonly tenant?: string
   /** Accepted at or after, and before (ms). */
   readonly from?: number
   readonly to?: number
@@ -58,6 +59,8 @@ export interface Page {
   readonly jobs: readonly JobRecord[]
   /** Pass it as `cursor` for the next page; undefined at the end. */
   readonly next?: string
+  /** The number of the last event when this was read: `watch(eventId)` misses nothing that is not in it. */
+  readonly eventId: number
 }
 
 /** Which ended jobs a bulk action means. */

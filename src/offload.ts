@@ -166,6 +166,14 @@ export class Offload implements AsyncDisposable {
     return this.#reader.watch(what, options)
   }
 
+  /**
+   * Calls the listener for each event of a job after this one (`eventId` of `get()`), in order: watch() for thousands of
+   * listeners. A `gap` says that some are gone: look for yourself. Resolves with how to stop.
+   */
+  follow(id: string, after: number, listener: (event: JobEvent) => void): Promise<() => void> {
+    return this.#reader.follow(id, after, listener)
+  }
+
   depth(queue = 'default'): Promise<Depth> {
     return this.#reader.depth(queue)
   }

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Duration } from './duration.ts'
 import { toMs } from './duration.ts'
 import { OffloadError, shown } from './job/errors.ts'
+import type { EndedJob } from './job/follow-up.ts'
 import { checkKey, checkName } from './job/id.ts'
 import type { Outcome } from './job/outcome.ts'
 import { checkPriority, NORMAL_PRIORITY } from './job/priority.ts'
@@ -55,7 +56,23 @@ export interface EnqueueOptions {
   readonly deadline?: Date | Duration
   /** W3C trace context to carry: `{ traceparent, tracestate }`. */
   readonly trace?: Readonly<Record<string, string>>
+  /** Whose job it is: what `find({ tenant })` and the HTTP routes tell apart. 1 to 200 characters. */
+  readonly tenant?: string
+  /**
+   * One job of this tenant and task is accepted under it as long as that is remembered: the same call again answers the first
+   * job (`duplicate`), another payload is refused with IDEMPOTENCY_MISMATCH. 1 to 1000 characters.
+   */
+  readonly idempotencyKey?: string
+  /** What must be equal under one idempotency key, where that is not the payload: at most 200 characters. */
+  readonly fingerprint?: string
+  /** Queued when the job has ended, in the same atomic step. @default the task's */
+  readonly onDone?: OnDone | readonly OnDone[]
 }
+
+/** A task whose input is an {@link EndedJob}, by itself or with data for it. */
+export type OnDone = DoneTask | { readonly task: DoneTask; readonly data?: unknown }
+
+export type DoneTask = Task<EndedJob, unknown>
 
 export interface TaskOptions<Schema extends StandardSchemaV1, Return> {
   /** Any Standard Schema (Zod, Valibot, ArkType …). Checked by the producer and again by the worker. */
@@ -71,6 +88,8 @@ export interface TaskOptions<Schema extends StandardSchemaV1, Return> {
   readonly timeout?: Duration
   /** The key of a job, or how to tell it from the input. */
   readonly key?: string | ((input: StandardSchemaV1.InferInput<Schema>) => string | undefined)
+  /** Queued when a job of this task has ended (done, dead or cancelled), in the same atomic step: a notice, a webhook. */
+  readonly onDone?: OnDone | readonly OnDone[]
   /** Runs the handler in a thread or a process of its own, ended for real at the timeout. Needs `module`. */
   readonly isolate?: 'thread' | 'process'
   /** `import.meta.url` of the module that exports the task; an isolated handler is loaded from it. */
@@ -93,6 +112,7 @@ export interface Task<Input, Result> {
   readonly module: string | undefined
   readonly input: StandardSchemaV1
   readonly output: StandardSchemaV1 | undefined
+  readonly onDone: readonly { readonly task: DoneTask; readonly data?: unknown }[]
   /** The key of a job with this input. */
   keyOf(input: Input): string | undefined
   run(input: unknown, job: JobContext): unknown
@@ -154,7 +174,28 @@ export function task<Schema extends StandardSchemaV1, Return>(
     module: options.module,
     input: options.input,
     output: options.output,
+    onDone: onDoneOf(options.onDone),
     keyOf: (input) => (typeof key === 'function' ? key(input) : key),
     run: options.run as Task<unknown, unknown>['run'],
   }
 }
+
+/** The forms of `onDone` as one. @throws OPTION_INVALID */
+export function onDoneOf(
+  onDone: EnqueueOptions['onDone'],
+): readonly { readonly task: DoneTask; readonly data?: unknown }[] {
+  if (onDone === undefined) return []
+  const each = (Array.isArray(onDone) ? onDone : [onDone]) as readonly OnDone[]
+  if (each.length > MAX_FOLLOW_UPS)
+    throw new OffloadError(
+      'OPTION_INVALID',
+      `onDone takes ${MAX_FOLLOW_UPS} tasks at most, not ${each.length}`,
+    )
+  return each.map((one) => {
+    const follow = 'run' in one ? { task: one } : one
+    if (typeof follow?.task?.run === 'function') return follow
+    throw new OffloadError('OPTION_INVALID', 'onDone takes a task made by task(), or { task, data }')
+  })
+}
+
+const MAX_FOLLOW_UPS = 5

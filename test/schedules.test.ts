@@ -13,7 +13,7 @@ import type { AnyTask, Documents, JobRecord, Logger, Schedule, Worker } from '..
 import { offload, schedule, task } from '../src/index.ts'
 import { silentLogger } from '../src/log.ts'
 import { Offload } from '../src/offload.ts'
-import { LeastPowerServer, VirtualClock } from '../src/testing/index.ts'
+import { LeastPowerServer, testQueue, VirtualClock } from '../src/testing/index.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -38,7 +38,9 @@ class World {
   readonly warnings: string[] = []
   readonly #wall: Clock = {
     now: () => this.clock.now() + this.ahead,
-    after: (ms, run) => this.clock.after(ms, run),
+    elapsed: () => this.clock.elapsed(),
+    after: (ms, run, kind) => this.clock.after(ms, run, kind),
+    keepAlive: () => this.clock.keepAlive(),
   }
   readonly #open: (options: BackendOptions) => Promise<Backend>
   readonly #queues: Offload[] = []
@@ -563,6 +565,26 @@ describe.each(Object.entries(stores))('on %s', (name, open) => {
     )
     expect(world.warnings).toEqual(expect.arrayContaining([expect.stringContaining('schedules tick again')]))
   })
+})
+
+test('a test queue runs schedules in its own time, through an outage, and months cost what happens in them', async () => {
+  const { work, ran } = taskThat()
+  const monthly = schedule('monthly', {
+    task: work,
+    input: { n: 1 },
+    cron: '30 2 1 * *',
+    timeZone: 'Europe/Berlin',
+  })
+  await using queue = testQueue({ tasks: [work], schedules: [monthly], now: START })
+  await queue.advance('90d')
+  const instants = ['2030-01-01T01:30Z', '2030-02-01T01:30Z', '2030-03-01T01:30Z', '2030-04-01T00:30Z']
+  expect(ran.map(({ scheduledFor }) => scheduledFor)).toEqual(
+    instants.slice(0, 3).map((one) => Date.parse(one)),
+  )
+  queue.faults.backendDown('1h')
+  await queue.advance('2h')
+  await queue.advance('2d')
+  expect(ran.map(({ scheduledFor }) => scheduledFor)).toEqual(instants.map((one) => Date.parse(one)))
 })
 
 test('a message broker without a ledger refuses schedules with what to do', async () => {

@@ -1,6 +1,7 @@
 import type { Backend } from '../backend.ts'
 import type { Broker, Features } from '../broker.ts'
 import type { Documents } from '../documents.ts'
+import { OffloadError } from '../job/errors.ts'
 import type { JobEvent, JobEventType, Ledger } from '../ledger.ts'
 import type { Wake } from './wake.ts'
 import { eventsOf, jobsIn } from './wake.ts'
@@ -82,4 +83,10 @@ function gapBefore(page: EventsPage): JobEvent {
     task: '',
     attempt: 0,
   }
+}
+
+/** The number in a cursor of `find`. @throws OPTION_INVALID */
+export function cursorOf(cursor: string): number {
+  if (/^\d{1,15}$/.test(cursor)) return Number(cursor)
+  throw new OffloadError('OPTION_INVALID', 'cursor must be `next` of the page before')
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../job/errors.ts'
 import { BackendError, errorCodes, OffloadError } from '../job/errors.ts'
 import type { Answer } from './answer.ts'
+import { answerOf, toResponse } from './answer.ts'
 
 /** An RFC 9457 problem document. `code` is the stable code of the error, where it has one. */
 export interface Problem {
@@ -10,28 +11,48 @@ export interface Problem {
   readonly detail?: string
   readonly instance?: string
   readonly code?: ErrorCode
+  /** The same request may succeed later: after `Retry-After`. */
+  readonly retryable?: boolean
   /** Each fault of an input. */
   readonly errors?: readonly { readonly path: string; readonly detail: string }[]
 }
 
-const statusOf: Partial<Record<ErrorCode, number>> = {
+/** The errors that a client can do something about, or come back after; every other is a 500 that says nothing. */
+export const statusOf: Partial<Record<ErrorCode, number>> = {
+  BODY_INVALID: 400,
+  BODY_TOO_LARGE: 413,
+  CLOSED: 503,
+  CONTENT_TYPE_UNSUPPORTED: 415,
+  FORBIDDEN: 403,
+  IDEMPOTENCY_IN_USE: 409,
+  IDEMPOTENCY_KEY_INVALID: 400,
+  IDEMPOTENCY_KEY_MISSING: 400,
+  IDEMPOTENCY_MISMATCH: 422,
+  ID_INVALID: 400,
   INPUT_INVALID: 422,
+  JOB_CANCELLED: 409,
+  JOB_DEAD: 409,
+  JOB_ENDED: 409,
+  JOB_GONE: 410,
+  JOB_NOT_FOUND: 404,
+  LINK_INVALID: 403,
+  OPTION_INVALID: 400,
   PAYLOAD_INVALID: 422,
   PAYLOAD_TOO_LARGE: 413,
-  JOB_NOT_FOUND: 404,
-  ID_INVALID: 400,
-  OPTION_INVALID: 400,
   QUEUE_FULL: 503,
-  CLOSED: 503,
+  RESULT_PENDING: 409,
+  WEBHOOK_INVALID: 401,
+  WEBHOOK_REFUSED: 422,
 }
 
 const RETRY_AFTER_SECONDS = 5
 
 /**
  * The problem document that tells a client of this error. A client's mistake is explained; of a failure on this side
- * only its kind is told, never a message, a cause or a stack.
+ * only its kind is told, never a message, a cause or a stack. A thrown `Response` is the answer.
  */
-export function problemOf(error: unknown, instance?: string): Answer & { readonly body: Problem } {
+export function problemOf(error: unknown, instance?: string): Answer {
+  if (error instanceof Response) return answerOf(error)
   if (!(error instanceof OffloadError)) return plainProblem(500, 'Internal Server Error', undefined, instance)
   const status = error instanceof BackendError ? 503 : (statusOf[error.code] ?? 500)
   if (status === 500) return plainProblem(500, 'Internal Server Error', undefined, instance)
@@ -44,10 +65,18 @@ export function problemOf(error: unknown, instance?: string): Answer & { readonl
       ...(status === 503 ? {} : { detail: error.message }),
       ...(instance === undefined ? {} : { instance }),
       code: error.code,
+      retryable: error.retryAfterMs !== undefined || status === 503,
       ...(issues === undefined || issues.length === 0 ? {} : { errors: issues }),
     },
-    status === 503 ? { 'retry-after': retryAfter(error.retryAfterMs) } : {},
+    status === 503 || error.retryAfterMs !== undefined
+      ? { 'retry-after': retryAfter(error.retryAfterMs) }
+      : {},
   )
+}
+
+/** An error as a web-standard response: a problem document. */
+export function problemResponse(error: unknown, instance?: string): Response {
+  return toResponse(problemOf(error, instance))
 }
 
 /** A problem of HTTP itself, which needs no type of its own. */

@@ -1,75 +1,225 @@
-import { checkId } from '../job/id.ts'
-import { DEFAULT_BASE, linksOf } from './accept.ts'
+import type { Duration } from '../duration.ts'
+import { toMs } from '../duration.ts'
+import { OffloadError } from '../job/errors.ts'
+import type { Offload } from '../offload.ts'
+import type { AnyTask } from '../task.ts'
+import { cancelAnswer, DEFAULT_BASE } from './accept.ts'
+import type { AcceptRoute } from './accept-route.ts'
+import { Acceptor } from './accept-route.ts'
+import type { AccessOptions } from './access.ts'
+import { Access } from './access.ts'
 import type { Answer } from './answer.ts'
-import { toResponse } from './answer.ts'
+import { isStream, toResponse } from './answer.ts'
+import type { Ask } from './ask.ts'
+import { askOf } from './ask.ts'
+import { DEFAULT_BODY_BYTES } from './body.ts'
+import type { CorsOptions } from './cors.ts'
+import { corsHeaders, preflightAnswer } from './cors.ts'
+import { EventStreams } from './events.ts'
+import type { LinkOptions } from './links.ts'
+import { LinkMaker } from './links.ts'
+import { listAnswer } from './list.ts'
 import { plainProblem, problemOf } from './problem.ts'
-import type { JobSource, ReadableJob } from './status.ts'
-import { cancelJob, jobNotFound, readJob } from './status.ts'
+import type { ResultHook } from './result.ts'
+import { resultAnswer } from './result.ts'
+import { statusAnswer } from './status.ts'
 
-export interface JobRoutesOptions {
+/** What the routes need of a queue. */
+export type JobSource = Pick<Offload, 'enqueue' | 'get' | 'find' | 'result' | 'cancel' | 'follow'>
+
+export interface JobRoutesOptions extends AccessOptions {
   /** The path below which jobs are found. @default '/jobs' */
   readonly base?: string
-  /**
-   * Whether this request may see and cancel this job; refused, it reads as unknown. Needed when ids can be guessed,
-   * such as order numbers. @default whoever knows the id may
-   */
-  readonly authorize?: (request: Request, job: ReadableJob) => boolean | Promise<boolean>
+  /** Routes that accept jobs, by path: `{ '/reports': report }`. @default none */
+  readonly accept?: Readonly<Record<string, AnyTask | AcceptRoute>>
+  /** Signs the links to jobs, and lets in whoever has one that has not expired. @default unsigned */
+  readonly links?: LinkOptions
+  /** Sends results that are kept elsewhere. */
+  readonly result?: ResultHook
+  /** The longest that `Prefer: wait` holds a request. @default '60s' */
+  readonly maxWait?: Duration
+  /** The longest body that is read. @default 1 MiB */
+  readonly bodyBytes?: number
+  /** Event streams open at once in this process. @default 20000 */
+  readonly maxStreams?: number
+  /** Lets pages of other origins in. @default they are not */
+  readonly cors?: CorsOptions
 }
 
 /** Answers a request, or undefined when it is for someone else. */
 export type JobRoutes = (request: Request) => Promise<Response | undefined>
 
-/** `GET {base}/{id}` and `POST {base}/{id}/cancel`. There is no listing. Errors become problem documents. */
-export function jobRoutes(source: JobSource, options: JobRoutesOptions = {}): JobRoutes {
-  const base = options.base ?? DEFAULT_BASE
+/**
+ * The accept routes, `GET {base}` where there is a `list` hook, and `GET {base}/{id}`, `GET {base}/{id}/result`, `GET {base}/{id}/events` and
+ * `POST {base}/{id}/cancel`, for any server that speaks web-standard requests. Errors become problem documents.
+ */
+export function jobRoutes(queue: JobSource, options: JobRoutesOptions = {}): JobRoutes {
+  const table = new RouteTable(queue, options)
   return async (request) => {
-    const match = matchPath(new URL(request.url).pathname, base)
-    if (match === undefined) return
-    const answer = await answerTo(request, match, source, base, options.authorize).catch(problemOf)
-    return request.method === 'HEAD' ? toResponse({ ...answer, body: undefined }) : toResponse(answer)
+    const answer = await table.answer(askOf(request))
+    return answer === undefined ? undefined : toResponse(answer)
   }
 }
 
-interface Match {
-  readonly id: string | undefined
-  readonly cancel: boolean
+/** A route as a framework of its own routing registers it: `{id}` stands for one segment. */
+export interface Route {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly answer: (ask: Ask, id: string) => Answer | Promise<Answer>
 }
 
-function matchPath(path: string, base: string): Match | undefined {
-  if (!path.startsWith(`${base}/`)) return
-  const [id = '', verb, ...rest] = path.slice(base.length + 1).split('/')
-  if (id === '' || rest.length > 0 || (verb !== undefined && verb !== 'cancel')) return
-  return { id: usableId(id), cancel: verb === 'cancel' }
-}
+/** All routes of one mount. */
+export class RouteTable {
+  readonly routes: readonly Route[]
+  readonly links: LinkMaker
+  readonly acceptors: readonly Acceptor[]
+  readonly maxWaitMs: number
+  readonly #streams: EventStreams
+  readonly #cors: CorsOptions | undefined
+  readonly #byPath: ReadonlyMap<string, readonly Route[]>
 
-function usableId(text: string): string | undefined {
-  try {
-    return checkId(decodeURIComponent(text))
-  } catch {
-    return undefined
+  constructor(queue: JobSource, options: JobRoutesOptions) {
+    const base = checkPath(options.base ?? DEFAULT_BASE, 'base')
+    this.links = new LinkMaker(base, options.links)
+    this.maxWaitMs = toMs(options.maxWait ?? '60s', 'maxWait')
+    this.#cors = options.cors
+    this.#streams = new EventStreams(queue, this.links, options.maxStreams)
+    const access = new Access(queue, options, this.links)
+    const parts = {
+      queue,
+      access,
+      links: this.links,
+      bodyBytes: options.bodyBytes ?? DEFAULT_BODY_BYTES,
+      maxWaitMs: this.maxWaitMs,
+    }
+    this.acceptors = Object.entries(options.accept ?? {}).map(
+      ([path, route]) =>
+        new Acceptor(checkPath(path, 'accept'), 'task' in route ? route : { task: route }, parts),
+    )
+    this.routes = [
+      ...this.acceptors.flatMap(acceptRoutes),
+      ...followRoutes(base, queue, access, this.links, this.#streams, options.result),
+    ]
+    this.#byPath = Map.groupBy(this.routes, ({ path }) => path)
+  }
+
+  /** Undefined when the request is for someone else. Never rejects. */
+  async answer(ask: Ask): Promise<Answer | undefined> {
+    const match = this.#match(ask.path)
+    return match === undefined ? undefined : this.answerFor(match.routes, ask, match.id)
+  }
+
+  /** Answers for the routes of one path. Never rejects. */
+  async answerFor(routes: readonly Route[], ask: Ask, id: string): Promise<Answer> {
+    const methods = methodsOf(routes)
+    const cors = this.#cors === undefined ? {} : corsHeaders(this.#cors, ask)
+    if (ask.method === 'OPTIONS') return preflightAnswer(methods, this.#cors, ask)
+    const method = ask.method === 'HEAD' ? 'GET' : ask.method
+    const route = routes.find((one) => one.method === method)
+    const { status, headers, body } =
+      route === undefined ? notAllowed(methods) : await answerBy(route, ask, id)
+    if (ask.method === 'HEAD' && isStream(body)) void body.return?.()
+    return {
+      status,
+      headers: this.#cors === undefined ? headers : { ...headers, ...cors },
+      body: ask.method === 'HEAD' ? undefined : body,
+    }
+  }
+
+  /** Ends the streams, so that a server can close. */
+  close(): void {
+    this.#streams.close()
+  }
+
+  #match(path: string): { readonly routes: readonly Route[]; readonly id: string } | undefined {
+    const exact = this.#byPath.get(path)
+    if (exact !== undefined) return { routes: exact, id: '' }
+    if (!path.startsWith(`${this.links.base}/`)) return undefined
+    const [id = '', verb, ...more] = path.slice(this.links.base.length + 1).split('/')
+    if (id === '' || more.length > 0) return undefined
+    const routes = this.#byPath.get(`${this.links.base}/{id}${verb === undefined ? '' : `/${verb}`}`)
+    return routes === undefined ? undefined : { routes, id }
   }
 }
 
-async function answerTo(
-  request: Request,
-  { id, cancel }: Match,
-  source: JobSource,
+function acceptRoutes(acceptor: Acceptor): Route[] {
+  const { path, route } = acceptor
+  return [
+    { method: 'POST', path, answer: (ask) => acceptor.one(ask) },
+    ...((route.batch ?? 0) < 1
+      ? []
+      : [{ method: 'POST', path: `${path}/batch`, answer: (ask: Ask) => acceptor.many(ask) } as const]),
+  ]
+}
+
+function followRoutes(
   base: string,
-  authorize: JobRoutesOptions['authorize'],
-): Promise<Answer> {
-  const allowed = cancel ? ['POST'] : ['GET', 'HEAD']
-  if (!allowed.includes(request.method)) return notAllowed(allowed)
-  if (id === undefined) return jobNotFound(new URL(request.url).pathname)
-  if (authorize !== undefined) {
-    const job = await source.get(id)
-    if (job === undefined || !(await authorize(request, job))) return jobNotFound(linksOf(id, base).self)
-  }
-  return cancel
-    ? cancelJob(source, id, base)
-    : readJob(source, id, base, request.headers.get('if-none-match'))
+  queue: JobSource,
+  access: Access,
+  links: LinkMaker,
+  streams: EventStreams,
+  result: ResultHook | undefined,
+): Route[] {
+  return [
+    ...(access.lists
+      ? [
+          {
+            method: 'GET',
+            path: base,
+            answer: async (ask: Ask) => listAnswer(queue, ask, await access.scope(ask), links),
+          } as const,
+        ]
+      : []),
+    {
+      method: 'GET',
+      path: `${base}/{id}`,
+      answer: async (ask, id) => {
+        const job = await access.job(ask, id, 'read')
+        return statusAnswer(job, links.of(job.id), ask.header('if-none-match'))
+      },
+    },
+    {
+      method: 'GET',
+      path: `${base}/{id}/result`,
+      answer: async (ask, id) => resultAnswer(await access.job(ask, id, 'read'), ask, result),
+    },
+    {
+      method: 'GET',
+      path: `${base}/{id}/events`,
+      answer: async (ask, id) => streams.answer(await access.job(ask, id, 'read'), ask),
+    },
+    {
+      method: 'POST',
+      path: `${base}/{id}/cancel`,
+      answer: async (ask, id) => {
+        const job = await access.job(ask, id, 'cancel')
+        return cancelAnswer(job.id, await queue.cancel(job.id), links)
+      },
+    },
+  ]
 }
 
-function notAllowed(allowed: readonly string[]): Answer {
+async function answerBy(route: Route, ask: Ask, id: string): Promise<Answer> {
+  try {
+    return await route.answer(ask, id)
+  } catch (error) {
+    return problemOf(error, ask.path)
+  }
+}
+
+function methodsOf(routes: readonly Route[]): string[] {
+  return routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+}
+
+function notAllowed(methods: readonly string[]): Answer {
   const { status, headers, body } = plainProblem(405, 'Method Not Allowed')
-  return { status, headers: { ...headers, allow: allowed.join(', ') }, body }
+  return { status, headers: { ...headers, allow: methods.join(', ') }, body }
+}
+
+function checkPath(path: string, option: string): string {
+  if (/^(?:\/[A-Za-z0-9._~-]+)+$/.test(path)) return path
+  throw new OffloadError(
+    'OPTION_INVALID',
+    `${option} takes a path such as '/reports': segments of letters, digits and . _ ~ -, without a slash at the end`,
+  )
 }

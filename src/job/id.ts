@@ -38,6 +38,13 @@ function timePrefix(now: number): string {
   return text
 }
 
+const OWN_ID = /^[0-9a-hjkmnp-tv-z]{30}(?:$|\.)/
+
+/** Whether an id is of those made here, or follows from one: nobody finds it by trying. */
+export function isUnguessable(id: string): boolean {
+  return OWN_ID.test(id)
+}
+
 const USABLE_ID = /^[A-Za-z0-9][A-Za-z0-9._:~@-]{0,199}$/
 
 /** Checks an id that a user chose: 1 to 200 letters, digits and `. _ : ~ @ -`, so that it fits a URL as it is. */

@@ -20,6 +20,31 @@ export interface Job {
   readonly maxAttempts: number
   /** W3C trace context, carried as it came. */
   readonly trace?: Readonly<Record<string, string>>
+  /** Whose it is. */
+  readonly tenant?: string
+  /** One job at most is remembered with this key; another payload under it is refused. */
+  readonly idempotency?: Idempotency
+  /** What is queued when it has ended, in the same step. */
+  readonly onDone?: readonly FollowUp[]
+}
+
+export interface Idempotency {
+  /** At most 200 characters; says for itself what it is scoped to. */
+  readonly key: string
+  /** Equal for equal requests. */
+  readonly fingerprint: string
+}
+
+/** A job to come: its payload is known when the one before has ended. */
+export interface FollowUp {
+  /** The beginning of its id. */
+  readonly id: string
+  readonly task: string
+  readonly queue: string
+  readonly priority: number
+  readonly maxAttempts: number
+  /** JSON text, handed over as it is. */
+  readonly data?: string
 }
 
 export type JobState = 'scheduled' | 'queued' | 'running' | 'done' | 'dead' | 'cancelled'

@@ -1,25 +1,36 @@
+import { createHash } from 'node:crypto'
 import { toMs } from '../duration.ts'
-import { OffloadError } from '../job/errors.ts'
+import { OffloadError, shown } from '../job/errors.ts'
 import { checkId, checkKey } from '../job/id.ts'
-import type { Job } from '../job/job.ts'
+import type { FollowUp, Idempotency, Job } from '../job/job.ts'
 import { encode, validate } from '../job/payload.ts'
 import { checkPriority } from '../job/priority.ts'
-import type { AnyTask, EnqueueOptions } from '../task.ts'
+import type { AnyTask, DoneTask, EnqueueOptions } from '../task.ts'
+import { onDoneOf } from '../task.ts'
+
+/** What making a job needs besides what the caller says. */
+export interface Making {
+  readonly now: number
+  readonly newId: (now: number) => string
+  readonly payloadBytes: number
+  readonly tasks: ReadonlyMap<string, AnyTask>
+}
 
 /** Checks everything about a job before the backend sees it. @throws the coded error of what is wrong */
 export function makeJob(
   task: AnyTask,
   input: unknown,
   options: EnqueueOptions,
-  now: number,
-  newId: (now: number) => string,
-  maxBytes: number,
+  making: Making,
 ): Job | Promise<Job> {
-  const payload = encode(input, maxBytes)
+  const { now, newId, payloadBytes } = making
+  const payload = encode(input, payloadBytes)
   const key = options.key ?? task.keyOf(input)
   const runAt = runAtOf(options, now)
+  const id = options.id === undefined ? newId(now) : checkId(options.id)
+  const onDone = options.onDone === undefined ? task.onDone : onDoneOf(options.onDone)
   const job: Job = {
-    id: options.id === undefined ? newId(now) : checkId(options.id),
+    id,
     task: task.name,
     queue: task.queue,
     payload,
@@ -30,9 +41,21 @@ export function makeJob(
     ...(runAt === undefined ? {} : { runAt }),
     ...(options.deadline === undefined ? {} : { deadline: deadlineOf(options.deadline, now) }),
     ...(options.trace === undefined ? {} : { trace: checkTrace(options.trace) }),
+    ...(options.tenant === undefined ? {} : { tenant: checkText(options.tenant, 'tenant', 200) }),
+    ...(options.idempotencyKey === undefined ? {} : { idempotency: idempotencyOf(options, task, payload) }),
+    ...(onDone.length === 0 ? {} : { onDone: onDone.map((one) => followUpOf(one, making)) }),
   }
   const checked = validate(task.input, input, task.name)
   return checked instanceof Promise ? checked.then(() => job) : job
+}
+
+/** @throws TASK_UNKNOWN */
+export function checkKnown(task: AnyTask, tasks: ReadonlyMap<string, AnyTask>): void {
+  if (tasks.get(task?.name) === task) return
+  throw new OffloadError(
+    'TASK_UNKNOWN',
+    `task ${JSON.stringify(task?.name)} is not among the tasks of this queue: pass it in offload({ tasks: [...] })`,
+  )
 }
 
 function runAtOf({ delay, runAt }: EnqueueOptions, now: number): number | undefined {
@@ -70,4 +93,43 @@ function checkTrace(trace: Readonly<Record<string, string>>): Readonly<Record<st
     'OPTION_INVALID',
     'trace must be an object of strings, 2048 characters in all at most',
   )
+}
+
+/** The key is kept as a digest: of one length, and of no use to who reads the store. */
+function idempotencyOf(options: EnqueueOptions, task: AnyTask, payload: string): Idempotency {
+  const key = checkText(options.idempotencyKey ?? '', 'idempotencyKey', 1000)
+  return {
+    key: digest(JSON.stringify([options.tenant ?? null, task.name, key])),
+    fingerprint:
+      options.fingerprint === undefined
+        ? digest(payload)
+        : checkText(options.fingerprint, 'fingerprint', 200),
+  }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
+}
+
+function checkText(text: string, option: string, length: number): string {
+  if (typeof text === 'string' && text.length > 0 && text.length <= length && text.isWellFormed()) return text
+  throw new OffloadError(
+    'OPTION_INVALID',
+    `${option} ${shown(text)} cannot be used: take 1 to ${length} characters`,
+  )
+}
+
+function followUpOf(
+  { task, data }: { readonly task: DoneTask; readonly data?: unknown },
+  { now, newId, payloadBytes, tasks }: Making,
+): FollowUp {
+  checkKnown(task, tasks)
+  return {
+    id: newId(now),
+    task: task.name,
+    queue: task.queue,
+    priority: task.priority,
+    maxAttempts: task.retry.attempts,
+    ...(data === undefined ? {} : { data: encode(data, payloadBytes) }),
+  }
 }

@@ -2,10 +2,10 @@ import type { Backend } from '../backend.ts'
 import { Batcher } from '../batch.ts'
 import type { Accepted, Room } from '../broker.ts'
 import type { Clock } from '../clock.ts'
-import { BackendError, OffloadError, QueueFullError } from '../job/errors.ts'
+import { BackendError, CapabilityError, OffloadError, QueueFullError } from '../job/errors.ts'
 import type { Job } from '../job/job.ts'
 import type { AnyTask, EnqueueOptions } from '../task.ts'
-import { makeJob } from './job.ts'
+import { checkKnown, makeJob } from './job.ts'
 
 const MAX_BATCH = 1000
 /** Calls that may wait for a batch; more are refused, so that a slow backend cannot fill the memory. */
@@ -33,12 +33,7 @@ export class Producer {
 
   async enqueue(task: AnyTask, input: unknown, options: EnqueueOptions = {}): Promise<Accepted> {
     const { tasks, clock, newId, payloadBytes, room } = this.#options
-    if (tasks.get(task?.name) !== task) {
-      throw new OffloadError(
-        'TASK_UNKNOWN',
-        `task ${JSON.stringify(task?.name)} is not among the tasks of this queue: pass it in offload({ tasks: [...] })`,
-      )
-    }
+    checkKnown(task, tasks)
     if (this.#batches.size >= MAX_WAITING) {
       throw new BackendError(
         'BACKEND_UNAVAILABLE',
@@ -46,16 +41,27 @@ export class Producer {
         { retryAfterMs: 1000 },
       )
     }
-    const made = makeJob(task, input, options, clock.now(), newId, payloadBytes)
+    const made = makeJob(task, input, options, { now: clock.now(), newId, payloadBytes, tasks })
     const job = made instanceof Promise ? await made : made
+    if (job.idempotency !== undefined || job.onDone !== undefined) await this.#checkLedger()
     const accepted = await this.#batches.add(job)
     if (accepted.status === 'full') throw new QueueFullError(job.queue, room(job.queue))
+    if (accepted.status === 'mismatch') throw mismatch(accepted.id, task)
     return accepted
   }
 
   /** Resolves when every call made so far is answered. */
   idle(): Promise<void> {
     return this.#batches.idle()
+  }
+
+  async #checkLedger(): Promise<void> {
+    const { broker, ledger } = await this.#options.open()
+    if (ledger !== undefined) return
+    throw new CapabilityError(
+      'CAPABILITY_MISSING',
+      `${broker.name} with ledger: 'none' can neither hold an idempotency key nor follow the end of a job: name a ledger`,
+    )
   }
 
   async #send(jobs: readonly Job[]): Promise<readonly Accepted[]> {
@@ -80,4 +86,12 @@ export class Producer {
       clearTimeout(timer)
     }
   }
+}
+
+function mismatch(jobId: string, { name, queue }: AnyTask): OffloadError {
+  return new OffloadError(
+    'IDEMPOTENCY_MISMATCH',
+    `this idempotency key was used for another request (job ${jobId}): take a new key for a new request`,
+    { jobId, task: name, queue },
+  )
 }

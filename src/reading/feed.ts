@@ -1,8 +1,9 @@
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
 import type { JobEvent, Ledger } from '../ledger.ts'
+import { Recent } from './recent.ts'
 
-type Listener = (event: JobEvent) => void
+export type Listener = (event: JobEvent) => void
 
 /** One reader of the ledger's events for everybody in this process who follows something. */
 export class Feed {
@@ -10,14 +11,16 @@ export class Feed {
   readonly #clock: Clock
   readonly #byJob = new Map<string, Set<Listener>>()
   readonly #all = new Set<Listener>()
+  #recent = new Recent()
   #reader: AbortController | undefined
+  #filling: Promise<unknown> = Promise.resolve()
 
   constructor(open: () => Promise<Ledger>, clock: Clock) {
     this.#open = open
     this.#clock = clock
   }
 
-  /** Tells of every event from now on of one job, or of all; call the answer to stop. */
+  /** Tells of every event from now on of one job, or of all, and maybe of earlier ones; call the answer to stop. */
   follow(jobId: string | undefined, listener: Listener): () => void {
     const listeners = jobId === undefined ? this.#all : (this.#byJob.get(jobId) ?? new Set())
     if (jobId !== undefined) this.#byJob.set(jobId, listeners)
@@ -31,25 +34,66 @@ export class Feed {
     }
   }
 
+  /**
+   * Tells first of the events of a job after one of them, then of every event from now on; in order, each once. A `gap`
+   * comes first when some are gone. However many follow, what is missing here is read from the ledger once.
+   */
+  async followAfter(jobId: string, after: number, listener: Listener): Promise<() => void> {
+    const filled = this.#filling.then(() => this.#fill(after))
+    this.#filling = filled.catch(() => undefined)
+    await filled
+    const { isWhole, events } = this.#recent.after(after, jobId)
+    if (!isWhole) listener(gapAt(after))
+    for (const event of events) listener(event)
+    return this.follow(jobId, (event) => {
+      if (event.eventId > after || event.type === 'gap') listener(event)
+    })
+  }
+
   close(): void {
     this.#reader?.abort()
     this.#reader = undefined
+    this.#recent = new Recent()
   }
 
-  #start(): void {
+  #start(from?: number): void {
     if (this.#reader !== undefined) return
     this.#reader = new AbortController()
-    void this.#read(this.#reader.signal)
+    if (from !== undefined) this.#recent.startAt(from)
+    void this.#read(from, this.#reader.signal)
+  }
+
+  /** Sees to it that the recent events reach back to this one, where the ledger still has them and they are not too many. */
+  async #fill(after: number): Promise<void> {
+    const ledger = await this.#open()
+    const { start } = this.#recent
+    if (start === undefined) {
+      this.#reader?.abort()
+      this.#reader = undefined
+      this.#start(after)
+      return
+    }
+    if (after >= start || start - after > Recent.MOST) return
+    const older: JobEvent[] = []
+    const enough = new AbortController()
+    for await (const events of ledger.watch(after, enough.signal)) {
+      older.push(...events.filter(({ eventId }) => eventId <= start))
+      if ((events.at(-1)?.eventId ?? start) >= start) break
+    }
+    enough.abort()
+    this.#recent.prepend(after, older)
   }
 
   /** A gap concerns everybody: each listener hears of it and looks for itself. */
-  async #read(signal: AbortSignal): Promise<void> {
-    let after: number | undefined
+  async #read(from: number | undefined, signal: AbortSignal): Promise<void> {
+    let after = from
     while (!signal.aborted) {
       try {
         for await (const events of (await this.#open()).watch(after, signal)) {
+          if (signal.aborted) return
           for (const event of events) {
             after = event.eventId
+            this.#recent.add(event)
             this.#tell(event)
           }
         }
@@ -64,4 +108,9 @@ export class Feed {
     const listeners = event.type === 'gap' ? [...this.#byJob.values()] : [this.#byJob.get(event.jobId) ?? []]
     for (const group of listeners) for (const listener of [...group]) listener(event)
   }
+}
+
+/** Tells that events after this one are not to be had any more. */
+function gapAt(eventId: number): JobEvent {
+  return { eventId, type: 'gap', at: 0, jobId: '', queue: '', task: '', attempt: 0 }
 }

@@ -1,4 +1,3 @@
-import { keepAlive } from '../batch.ts'
 import type { Depth } from '../broker.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
@@ -46,8 +45,8 @@ export class Reader {
   }
 
   async get(id: string): Promise<JobView | undefined> {
-    const record = await this.#record(id)
-    return record === undefined ? undefined : viewOf(record)
+    const { jobs, eventId } = await (await this.#open()).find({ ids: [id], limit: 1 })
+    return jobs[0] === undefined ? undefined : viewOf(jobs[0], eventId)
   }
 
   async find(query: FindQuery): Promise<{ jobs: JobView[]; next?: string }> {
@@ -58,8 +57,8 @@ export class Reader {
         `limit must be a whole number from 1 to 1000, not ${String(limit)}`,
       )
     }
-    const { jobs, next } = await (await this.#open()).find(query)
-    return { jobs: jobs.map(viewOf), ...(next === undefined ? {} : { next }) }
+    const { jobs, next, eventId } = await (await this.#open()).find(query)
+    return { jobs: jobs.map((job) => viewOf(job, eventId)), ...(next === undefined ? {} : { next }) }
   }
 
   async depth(queue: string): Promise<Depth> {
@@ -69,7 +68,7 @@ export class Reader {
   /** The result of a job, waited for. @throws JobEndedError JOB_DEAD, JOB_CANCELLED; JOB_NOT_FOUND, RESULT_TIMEOUT */
   async result(id: string, options: WaitOptions = {}): Promise<unknown> {
     const timeoutMs = toMs(options.timeout ?? '30s', 'timeout')
-    const letGo = keepAlive()
+    const letGo = this.#clock.keepAlive()
     let look = new AbortController()
     const stop = this.#feed.follow(id, ({ type }) => {
       if (type === 'done' || type === 'dead' || type === 'cancelled' || type === 'gap') look.abort()
@@ -92,7 +91,7 @@ export class Reader {
             `job ${id} is still ${record.state} after ${timeoutMs} ms; it goes on: ask again later`,
             { jobId: id },
           )
-        await sleep(this.#clock, Math.min(leftMs, LOOK_MS), look.signal)
+        await sleep(this.#clock, leftMs, look.signal, LOOK_MS)
       }
     } finally {
       options.signal?.removeEventListener('abort', onAbort)
@@ -101,12 +100,17 @@ export class Reader {
     }
   }
 
+  /** The same as a call for each event, for many who follow: they share one watch. Call the answer to stop. */
+  follow(id: string, after: number, listener: (event: JobEvent) => void): Promise<() => void> {
+    return this.#feed.followAfter(id, after, listener)
+  }
+
   /** Events in order; of one job, it ends with that job. */
   async *watch(what: string | WatchFilter, options: WatchOptions = {}): AsyncGenerator<JobEvent> {
     const ended = new AbortController()
     const signal =
       options.signal === undefined ? ended.signal : AbortSignal.any([options.signal, ended.signal])
-    const letGo = keepAlive()
+    const letGo = this.#clock.keepAlive()
     try {
       const ledger = await this.#open()
       const events = ledger.watch(options.after, signal)

@@ -17,6 +17,7 @@ export interface JobView {
   readonly endedAt?: number
   readonly deadline?: number
   readonly key?: string
+  readonly tenant?: string
   readonly trace?: Readonly<Record<string, string>>
   /** A cancel was asked for and the handler has not ended yet. */
   readonly cancelling: boolean
@@ -29,13 +30,16 @@ export interface JobView {
   readonly error?: JobFault
   /** The faults of the attempts, newest last. */
   readonly faults: readonly JobFault[]
+  /** The number of the last event when this was read: `watch(id, { after: eventId })` goes on from here. */
+  readonly eventId: number
 }
 
-export function viewOf(record: JobRecord): JobView {
-  const { payload, result, progress, cancelling, dueAt: _, worker: __, fence: ___, ...rest } = record
+export function viewOf(record: JobRecord, eventId: number): JobView {
+  const { payload, result, progress, cancelling, dueAt, worker, fence, idempotency, onDone, ...rest } = record
   const error = record.state === 'done' ? undefined : lastFault(record)
   return {
     ...rest,
+    eventId,
     cancelling: cancelling === true,
     payload: decoded(payload),
     ...(result === undefined ? {} : { result: decoded(result) }),

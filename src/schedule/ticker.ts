@@ -75,21 +75,21 @@ export class Ticker {
         this.#failed(error)
         waitMs = LEAST_WAIT_MS + random() * Math.min(5000, 100 * 2 ** failures++)
       }
-      if (!signal.aborted) await sleep(clock, waitMs, this.#wake.signal)
+      if (!signal.aborted) await sleep(clock, waitMs, this.#wake.signal, POLL_MS)
     }
   }
 
   /** One look: answers how long to wait for the next. */
   async #once(signal: AbortSignal): Promise<number> {
     const { documents } = await this.#parts.open()
-    if (documents === undefined) return POLL_MS
+    if (documents === undefined) return Number.POSITIVE_INFINITY
     const { clock, random } = this.#parts
     const now = clock.now()
     if (this.#clockWas - now > CLOCK_BACK_MS) await this.#placeAllAnew(documents, now, signal)
     this.#clockWas = now
     const nextAt = await this.#sweep(documents, now, signal)
     const waitMs = Math.max(LEAST_WAIT_MS, nextAt - clock.now())
-    return Math.min(POLL_MS, waitMs + (this.#standsBy ? STAND_BY_MS * (1 + random()) : 0))
+    return waitMs + (this.#standsBy ? STAND_BY_MS * (1 + random()) : 0)
   }
 
   /** Makes everything that is due, a batch at a time; answers when the next is. */

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
+import { setImmediate } from 'node:timers'
 import type { Backend } from '../backend.ts'
-import { keepAlive } from '../batch.ts'
 import type { Claim } from '../broker.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
@@ -85,7 +85,7 @@ export class Worker {
     this.#around = {
       tasks: parts.tasks,
       enqueue: parts.enqueue,
-      now: () => parts.clock.now(),
+      clock: parts.clock,
       random: parts.random,
       resultBytes: parts.resultBytes,
       isolated: this.#isolates.run,
@@ -118,7 +118,7 @@ export class Worker {
       onTrouble,
       stopping: this.#stopping.signal,
     })
-    this.#release = keepAlive()
+    this.#release = parts.clock.keepAlive()
     this.#loops = Promise.all([
       ...this.#queues.map((queue) => this.#claimLoop(queue)),
       this.#leases.keep(),
@@ -165,11 +165,11 @@ export class Worker {
     this.#stopping.abort()
     this.#changed()
     await this.#releaseBuffer()
-    const late = setTimeout(() => {
+    const cancelLate = this.#parts.clock.after(timeoutMs, () => {
       for (const attempt of this.#running) attempt.abort('WORKER_STOPPED', 'the worker is stopping')
-    }, timeoutMs)
+    })
     while (this.#running.size > 0) await this.#change()
-    clearTimeout(late)
+    cancelLate()
     await this.#loops
     await this.#releaseBuffer()
     this.#isolates.close()
@@ -235,11 +235,12 @@ export class Worker {
 
   #start(attempt: Attempt): void {
     this.#running.add(attempt)
-    const begun = performance.now()
+    const { clock } = this.#parts
+    const begun = clock.elapsed()
     const cancelTimeout = this.#armTimeout(attempt)
     const end = (ending: Ending): void => {
       cancelTimeout?.()
-      this.#meanRunMs = smoothed(this.#meanRunMs, performance.now() - begun)
+      this.#meanRunMs = smoothed(this.#meanRunMs, clock.elapsed() - begun)
       if (attempt.hasReports) void this.#leases.report(attempt).then(() => this.#end(attempt, ending))
       else this.#end(attempt, ending)
     }

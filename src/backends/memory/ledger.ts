@@ -16,7 +16,7 @@ import type {
   OutboxWant,
   Page,
 } from '../../ledger.ts'
-import { watchEvents } from '../database.ts'
+import { cursorOf, watchEvents } from '../database.ts'
 import { memoryDocuments } from './documents.ts'
 import type { Entry } from './entry.ts'
 import { outbox, republish } from './outbox.ts'
@@ -33,7 +33,7 @@ export class MemoryLedger implements Ledger {
   }
 
   record(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]> {
-    return this.#call((store) => jobs.map((job) => ({ id: job.id, status: accept(store, job, room) })))
+    return this.#call((store) => jobs.map((job) => accept(store, job, room)))
   }
 
   claim(queue: string, want: Want): Promise<readonly Claim[]> {
@@ -86,15 +86,22 @@ export class MemoryLedger implements Ledger {
   find(query: FindQuery): Promise<Page> {
     return this.#timely((store) => {
       const limit = Math.min(Math.max(query.limit ?? 100, 1), 1000)
-      const before = query.cursor === undefined ? Number.POSITIVE_INFINITY : Number(query.cursor) || 0
+      const before = query.cursor === undefined ? Number.POSITIVE_INFINITY : cursorOf(query.cursor)
       const page: Entry[] = []
+      let next: string | undefined
       for (const entry of newestFirst(store, query.ids)) {
         if (entry.seq >= before || !fits(entry.record, query)) continue
-        if (page.length === limit)
-          return { jobs: page.map(({ record }) => record), next: String(page.at(-1)?.seq) }
+        if (page.length === limit) {
+          next = String(page.at(-1)?.seq)
+          break
+        }
         page.push(entry)
       }
-      return { jobs: page.map(({ record }) => record) }
+      return {
+        jobs: page.map(({ record }) => record),
+        eventId: store.events.last,
+        ...(next === undefined ? {} : { next }),
+      }
     })
   }
 
@@ -170,6 +177,7 @@ export class MemoryLedger implements Ledger {
   #timely<T>(work: (store: MemoryStore) => T): Promise<T> {
     return this.#call((store) => {
       store.moveByTime()
+      store.follow()
       return work(store)
     })
   }
@@ -179,12 +187,18 @@ export class MemoryLedger implements Ledger {
   }
 }
 
-function accept(store: MemoryStore, job: Job, room: Room | undefined): Accepted['status'] {
-  if (store.entries.has(job.id)) return 'duplicate'
-  const waiting = store.count(job.queue, 'queued') + store.count(job.queue, 'scheduled')
-  if (room !== undefined && waiting >= room(job.queue)) return 'full'
+function accept(store: MemoryStore, job: Job, room: Room | undefined): Accepted {
+  const { id, queue, idempotency } = job
+  const before = idempotency === undefined ? undefined : store.keys.get(idempotency.key)?.record
+  if (before !== undefined) {
+    const isSame = before.idempotency?.fingerprint === idempotency?.fingerprint
+    return { id: before.id, status: isSame ? 'duplicate' : 'mismatch' }
+  }
+  if (store.entries.has(id)) return { id, status: 'duplicate' }
+  const waiting = store.count(queue, 'queued') + store.count(queue, 'scheduled')
+  if (room !== undefined && waiting >= room(queue)) return { id, status: 'full' }
   store.accept(job)
-  return 'queued'
+  return { id, status: 'queued' }
 }
 
 function held(store: MemoryStore, { job, fence }: Settlement['claim']): Entry | undefined {
@@ -217,12 +231,13 @@ function newestFirst(store: MemoryStore, ids: readonly string[] | undefined): En
   return entries.sort((a, b) => b.seq - a.seq)
 }
 
-function fits(record: JobRecord, { queue, state, task, key, from, to }: FindQuery): boolean {
+function fits(record: JobRecord, { queue, state, task, key, tenant, from, to }: FindQuery): boolean {
   return (
     (queue === undefined || record.queue === queue) &&
     (state === undefined || record.state === state) &&
     (task === undefined || record.task === task) &&
     (key === undefined || record.key === key) &&
+    (tenant === undefined || record.tenant === tenant) &&
     (from === undefined || record.createdAt >= from) &&
     (to === undefined || record.createdAt < to)
   )

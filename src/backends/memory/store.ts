@@ -1,4 +1,5 @@
 import type { BackendOptions } from '../../backend.ts'
+import { followUps } from '../../job/follow-up.ts'
 import type { Job, JobFault, JobRecord, JobState } from '../../job/job.ts'
 import { isEnded } from '../../job/job.ts'
 import { rank } from '../../job/priority.ts'
@@ -28,6 +29,8 @@ export class MemoryStore {
   readonly options: BackendOptions
   readonly wake: Wake
   readonly entries: Map<string, Entry> = new Map()
+  /** Which job has an idempotency key. */
+  readonly keys: Map<string, Entry> = new Map()
   readonly paused: Set<string> = new Set()
   readonly events: Events = new Events()
   readonly documents: Shelves = new Shelves()
@@ -39,6 +42,7 @@ export class MemoryStore {
   readonly #ended = { done: new Set<Entry>(), dead: new Set<Entry>(), cancelled: new Set<Entry>() }
   readonly #alarms = new Heap<Timed>(byTime)
   readonly #startable = new Set<string>()
+  #following: { readonly seq: number; readonly job: Job }[] = []
   #seq = 0
   #toldEvent = 0
   #armed: { at: number; cancel: () => void } | undefined
@@ -80,6 +84,7 @@ export class MemoryStore {
       publishedAt: undefined,
     }
     this.entries.set(job.id, entry)
+    if (job.idempotency !== undefined) this.keys.set(job.idempotency.key, entry)
     this.#count(record, 1)
     this.emit(entry, 'accepted')
     this.#follow(entry)
@@ -99,6 +104,7 @@ export class MemoryStore {
     if (isEnded(after.state)) this.#ended[after.state as Ended].add(entry)
     if (before.state !== after.state) entry.open = false
     this.#follow(entry)
+    for (const job of followUps(after, this.now)) this.#following.push({ seq: entry.seq, job })
     return true
   }
 
@@ -130,6 +136,7 @@ export class MemoryStore {
 
   forget(entry: Entry): void {
     this.entries.delete(entry.record.id)
+    if (entry.record.idempotency !== undefined) this.keys.delete(entry.record.idempotency.key)
     this.#count(entry.record, -1)
     if (isEnded(entry.record.state)) this.#ended[entry.record.state as Ended].delete(entry)
   }
@@ -154,8 +161,16 @@ export class MemoryStore {
     }
   }
 
-  /** Ends a call: forgets what is too old, wakes whom it concerns, and sets the clock for what is due next. */
+  /** Accepts what follows the ends so far, in the order in which the ended jobs were accepted. */
+  follow(): void {
+    const following = this.#following.sort((a, b) => a.seq - b.seq)
+    this.#following = []
+    for (const { job } of following) if (!this.entries.has(job.id)) this.accept(job)
+  }
+
+  /** Ends a call: accepts what follows, forgets what is too old, wakes whom it concerns, and sets the clock for what is due next. */
   finish(): void {
+    this.follow()
     this.#forgetOld()
     for (const queue of this.#startable) this.wake.notify(jobsIn(queue))
     this.#startable.clear()

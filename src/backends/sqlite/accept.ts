@@ -1,6 +1,7 @@
 import type { Accepted, Room } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
 import { rank } from '../../job/priority.ts'
+import type { Remembered } from './remember.ts'
 import { remember } from './remember.ts'
 import { STATE } from './rows.ts'
 import type { Span } from './spans.ts'
@@ -12,7 +13,7 @@ export function accept(step: Step, jobs: readonly Job[], room: Room | undefined)
   if (room === undefined || fits(step, jobs, room)) return insert(step, jobs)
   return jobs.flatMap((job) => {
     if (step.waitingIn(job.queue) < room(job.queue)) return insert(step, [job])
-    return { id: job.id, status: isKnown(step, job.id) ? 'duplicate' : 'full' }
+    return known(step, job) ?? { id: job.id, status: 'full' }
   })
 }
 
@@ -24,11 +25,11 @@ function fits(step: Step, jobs: readonly Job[], room: Room): boolean {
 
 /** Remembers the jobs, then puts each where it waits. */
 function insert(step: Step, jobs: readonly Job[]): Accepted[] {
-  const seqs = remember(step, jobs)
+  const remembered = remember(step, jobs)
   const ready: Ready[] = []
   const accepted = jobs.map((job, index): Accepted => {
-    const seq = seqs[index]
-    if (seq === undefined) return { id: job.id, status: 'duplicate' }
+    const { seq, isNew } = remembered[index] as Remembered
+    if (!isNew) return known(step, job, seq) ?? { id: job.id, status: 'duplicate' }
     step.accepted.set(seq, job)
     place(step, job, seq, ready)
     return { id: job.id, status: 'queued' }
@@ -48,7 +49,7 @@ interface Ready extends Span {
 function place(step: Step, job: Job, seq: number, ready: Ready[]): void {
   const { queue, key } = job
   const scheduled = job.runAt !== undefined && job.runAt > step.now
-  const blocked = !scheduled && key !== undefined && step.isLineTaken(queue, key)
+  const blocked = !scheduled && key !== undefined && step.lines.isTaken(queue, key)
   if (scheduled || blocked) {
     step.db
       .sql('insert into waiting (seq, state, due, attempt, fence) values (?, ?, ?, 0, 0)')
@@ -58,13 +59,30 @@ function place(step: Step, job: Job, seq: number, ready: Ready[]): void {
     extend(ready, one, (before) => step.spans && before.queue === queue && before.rank === one.rank)
     step.startable.add(queue)
   }
-  if (!scheduled && key !== undefined) step.joinLine(queue, key, seq, 0, !blocked)
+  if (!scheduled && key !== undefined) step.lines.join(queue, key, seq, 0, !blocked)
   if (scheduled) step.dueAt = Math.min(step.dueAt, job.runAt ?? step.dueAt)
   if (job.deadline !== undefined) step.addDeadline(seq, job.deadline)
   step.count(queue, scheduled ? STATE.scheduled : STATE.queued, 1)
   step.tell('accepted', job, 0)
 }
 
-function isKnown(step: Step, id: string): boolean {
-  return step.db.sql('select 1 from jobs where id = ?').get(id) !== undefined
+/** The answer to a job that is remembered already, by its idempotency key (under a lower number) or by its id. */
+function known(
+  step: Step,
+  { id, idempotency }: Job,
+  seq: number = Number.MAX_SAFE_INTEGER,
+): Accepted | undefined {
+  if (idempotency !== undefined) {
+    const before = step.db
+      .sql('select id, fingerprint from jobs where idempotency = ? and seq < ?')
+      .get(idempotency.key, seq) as { id: string; fingerprint: string } | undefined
+    if (before !== undefined)
+      return {
+        id: before.id,
+        status: before.fingerprint === idempotency.fingerprint ? 'duplicate' : 'mismatch',
+      }
+  }
+  return step.db.sql('select 1 from jobs where id = ?').get(id) === undefined
+    ? undefined
+    : { id, status: 'duplicate' }
 }

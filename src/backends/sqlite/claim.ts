@@ -162,7 +162,7 @@ function* jobsIn(step: Step, { first, last }: Span): Generator<readonly [seq: nu
 
 function claimed(step: Step, receipt: Receipt, attempt: number, leaseUntil: number): Claim {
   const { seq, fence, job } = receipt
-  if (job.key !== undefined) step.startInLine(job.queue, job.key, seq, fence - 1)
+  if (job.key !== undefined) step.lines.start(job.queue, job.key, seq, fence - 1)
   if (job.deadline !== undefined) step.dropDeadline(seq, job.deadline)
   step.tell('started', job, attempt)
   return { job, attempt, fence, leaseUntil, receipt }

@@ -2,6 +2,7 @@ import type { Depth } from '../../broker.ts'
 import type { JobState } from '../../job/job.ts'
 import { isEnded } from '../../job/job.ts'
 import type { FindQuery, Page } from '../../ledger.ts'
+import { cursorOf } from '../database.ts'
 import type { Connection } from './connection.ts'
 import type { Row } from './rows.ts'
 import { recordOf, STATE } from './rows.ts'
@@ -24,6 +25,7 @@ export function find(db: Connection, query: FindQuery): Page {
   if (query.queue !== undefined) add('queue = ?', query.queue)
   if (query.task !== undefined) add('task = ?', query.task)
   if (query.key !== undefined) add('key = ? and key is not null', query.key)
+  if (query.tenant !== undefined) add('tenant = ? and tenant is not null', query.tenant)
   if (query.state !== undefined) {
     add('state = ?', STATE[query.state])
     const table = fewIn(db, query.state)
@@ -31,15 +33,21 @@ export function find(db: Connection, query: FindQuery): Page {
   }
   if (query.from !== undefined) add('created >= ?', query.from)
   if (query.to !== undefined) add('created < ?', query.to)
-  if (query.cursor !== undefined) add('seq < ?', Number(query.cursor) || 0)
+  if (query.cursor !== undefined) add('seq < ?', cursorOf(query.cursor))
   const text = `select * from records ${where.length > 0 ? `where ${where.join(' and ')}` : ''} order by seq desc limit ?`
   const rows = db.sql(text).all(...values, limit + 1) as unknown as Row[]
   const page = rows.slice(0, limit)
   const last = page.at(-1)
   return {
     jobs: page.map(recordOf),
+    eventId: lastEvent(db),
     ...(rows.length > limit && last !== undefined ? { next: String(last.seq) } : {}),
   }
+}
+
+function lastEvent(db: Connection): number {
+  const newest = db.sql('select last from events order by first desc limit 1').get()
+  return (newest as { last: number } | undefined)?.last ?? 0
 }
 
 /** Where the jobs of a state stand when they are few; many are soonest met by walking the newest jobs. */

@@ -3,8 +3,15 @@ import type { Job } from '../../job/job.ts'
 import { rank } from '../../job/priority.ts'
 import type { Step } from './step.ts'
 
-/** The number of each job in the order of acceptance; undefined where its id is remembered already. */
-export function remember(step: Step, jobs: readonly Job[]): (number | undefined)[] {
+export interface Remembered {
+  /** Its number in the order of acceptance. */
+  readonly seq: number
+  /** False where its id or idempotency key was remembered already: the number is nobody's. */
+  readonly isNew: boolean
+}
+
+/** Remembers the jobs that are not remembered yet. */
+export function remember(step: Step, jobs: readonly Job[]): Remembered[] {
   const { seq: last } = (step.db.sql(`select seq from sqlite_sequence where name = 'jobs'`).get() ?? {
     seq: 0,
   }) as { seq: number }
@@ -16,10 +23,11 @@ export function remember(step: Step, jobs: readonly Job[]): (number | undefined)
       : rememberEach(step, last + 1 + from, alike)
     from += alike.length
   }
-  const seqs = jobs.map((_, index) => last + 1 + index)
-  if (taken === jobs.length) return seqs
   const isTaken = step.db.sql('select 1 from jobs where seq = ?')
-  return seqs.map((seq) => (isTaken.get(seq) === undefined ? undefined : seq))
+  return jobs.map((_, index) => {
+    const seq = last + 1 + index
+    return { seq, isNew: taken === jobs.length || isTaken.get(seq) !== undefined }
+  })
 }
 
 /** Jobs that differ in id, payload and instant alone. */
@@ -42,7 +50,15 @@ function isAlike(a: Job | undefined, b: Job | undefined): boolean {
 
 /** Without what few jobs have. */
 function isPlain(job: Job | undefined): boolean {
-  return (job?.key ?? job?.runAt ?? job?.deadline ?? job?.trace) === undefined
+  return (
+    (job?.key ??
+      job?.runAt ??
+      job?.deadline ??
+      job?.trace ??
+      job?.tenant ??
+      job?.idempotency ??
+      job?.onDone) === undefined
+  )
 }
 
 /** So many rows go into one statement while there are as many: binding them together costs half of a statement a row. */
@@ -83,20 +99,23 @@ function plainInsert(width: number): string {
 
 function rememberEach(step: Step, seq: number, jobs: readonly Job[]): number {
   const insert = step.db.sql(
-    `insert into jobs (seq, id, queue, task, priority, created, max_attempts, rank, payload, key, run_at, deadline, trace)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
+    `insert into jobs (seq, id, queue, task, priority, created, max_attempts, rank, payload, key, run_at, deadline, trace,
+       tenant, idempotency, fingerprint, on_done)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
   )
   let taken = 0
   for (const [nth, job] of jobs.entries()) {
     const { id, queue, task, priority, createdAt, maxAttempts, payload } = job
-    const { key = null, runAt = null, deadline = null } = job
+    const { key = null, runAt = null, deadline = null, tenant = null, idempotency } = job
     const place = rank(step.now, priority)
     const row = [seq + nth, id, queue, task, priority, createdAt, maxAttempts, place, payload]
-    taken += Number(insert.run(...row, key, runAt, deadline, traceOf(job)).changes)
+    const { key: once = null, fingerprint = null } = idempotency ?? {}
+    const few = [textOf(job.trace), tenant, once, fingerprint, textOf(job.onDone)]
+    taken += Number(insert.run(...row, key, runAt, deadline, ...few).changes)
   }
   return taken
 }
 
-function traceOf({ trace }: Job): string | null {
-  return trace === undefined ? null : JSON.stringify(trace)
+function textOf(value: object | undefined): string | null {
+  return value === undefined ? null : JSON.stringify(value)
 }

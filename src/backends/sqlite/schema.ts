@@ -128,6 +128,14 @@ export const migrations: readonly string[] = [
     left join notes on notes.seq = jobs.seq;
   `,
   `
+  alter table jobs add column tenant text;
+  alter table jobs add column idempotency text;
+  alter table jobs add column fingerprint text;
+  alter table jobs add column on_done text;
+  create index jobs_tenant on jobs (tenant, seq) where tenant is not null;
+  create unique index jobs_idempotency on jobs (idempotency) where idempotency is not null;
+  `,
+  `
   create table documents (
     kind text not null,
     name text not null,

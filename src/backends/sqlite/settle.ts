@@ -1,5 +1,5 @@
 import type { Beat, LeaseState } from '../../broker.ts'
-import type { LogLine } from '../../job/job.ts'
+import type { Job, JobRecord, LogLine } from '../../job/job.ts'
 import { MAX_LOG_LINES } from '../../job/job.ts'
 import type { Settlement } from '../../job/state.ts'
 import type { Receipt } from './claim.ts'
@@ -100,10 +100,21 @@ function finish(step: Step, span: Span & Running, entries: readonly Entry<Done>[
     const { seq, job } = receipt
     if (part.result !== undefined) step.note(seq, 'result', part.result)
     step.tell('done', job, attempt)
+    if (job.onDone !== undefined) step.follow(seq, doneRecord(job, span, part.result, step.now))
     if (job.key === undefined) continue
-    step.leaveLine(queue, job.key, seq, fence)
-    step.lineUp(queue, job.key)
+    step.lines.leave(queue, job.key, seq, fence)
+    step.lines.lineUp(queue, job.key)
   }
+}
+
+function doneRecord(
+  job: Job,
+  { attempt, fence }: Running,
+  result: string | undefined,
+  now: number,
+): JobRecord {
+  const end = { state: 'done', endedAt: now, attempt, fence, faults: [], log: [] } as const
+  return { ...job, ...end, ...(result === undefined ? {} : { result }) }
 }
 
 /** Keeps claims; those of one span cost one step. */

@@ -1,4 +1,5 @@
 import type { SQLInputValue } from 'node:sqlite'
+import { followUps } from '../../job/follow-up.ts'
 import type { Job, JobRecord } from '../../job/job.ts'
 import { isEnded } from '../../job/job.ts'
 import type { Move } from '../../job/state.ts'
@@ -7,9 +8,10 @@ import type { JobEventType } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
 import type { Connection } from './connection.ts'
 import { typesMask } from './events.ts'
+import { Lines } from './line.ts'
 import type { Row } from './rows.ts'
 import { recordOf, STATE } from './rows.ts'
-import { spanOf, takeOneOut } from './spans.ts'
+import { takeOneOut } from './spans.ts'
 
 /**
  * Events in the body of an events row, alike but for the job: type, queue, task, attempt, the ids of the jobs and, where
@@ -28,12 +30,14 @@ export type StoredEvents = readonly [
 export class Step {
   readonly db: Connection
   readonly now: number
+  readonly lines: Lines
   /** Queues in which a job can start now. */
   readonly startable: Set<string> = new Set()
   /** What was accepted in this very step, by number: who claims here need not read it back. */
   readonly accepted: Map<number, Job> = new Map()
   /** The earliest instant that this step put into the file. */
   dueAt: number = Number.POSITIVE_INFINITY
+  readonly #following: { readonly seq: number; readonly job: Job }[] = []
   readonly #counts = new Map<string, Map<number, number>>()
   #publishes: boolean
   readonly #events: StoredEvents[] = []
@@ -42,6 +46,7 @@ export class Step {
   constructor(db: Connection, now: number) {
     this.db = db
     this.now = now
+    this.lines = new Lines(this)
     this.#publishes = db.sql(`select 1 from settings where name = 'outbox'`).get() !== undefined
   }
 
@@ -104,8 +109,19 @@ export class Step {
     this.count(row.queue, row.state, -1)
     this.count(row.queue, STATE[after.state], 1)
     this.tell(eventOf(how, before, after), row, after.attempt)
-    if (row.key !== null) this.lineUp(row.queue, row.key)
+    this.follow(row.seq, after)
+    if (row.key !== null) this.lines.lineUp(row.queue, row.key)
     return true
+  }
+
+  /** Has the follow-ups of an ended job accepted with its end. */
+  follow(seq: number, after: JobRecord): void {
+    for (const job of followUps(after, this.now)) this.#following.push({ seq, job })
+  }
+
+  /** What follows the ends of this step, in the order in which the ended jobs were accepted. */
+  get followUps(): Job[] {
+    return this.#following.sort((a, b) => a.seq - b.seq).map(({ job }) => job)
   }
 
   #leave({ seq, queue, state, blocked }: Row, before: JobRecord): void {
@@ -114,7 +130,7 @@ export class Step {
     else if (state === STATE.scheduled || blocked === 1)
       this.db.sql('delete from waiting where seq = ?').run(seq)
     else takeOneOut(this.db, 'ready', seq)
-    if (isInLine(before) && before.key !== undefined) this.leaveLine(queue, before.key, seq, before.fence)
+    if (isInLine(before) && before.key !== undefined) this.lines.leave(queue, before.key, seq, before.fence)
     if (before.deadline !== undefined) this.dropDeadline(seq, before.deadline)
   }
 
@@ -154,7 +170,7 @@ export class Step {
         .run(seq, STATE[state], dueAt, attempt, fence, started)
     }
     if (isInLine(after) && after.key !== undefined)
-      this.joinLine(queue, after.key, seq, fence, state === 'running')
+      this.lines.join(queue, after.key, seq, fence, state === 'running')
     if (after.deadline !== undefined && (state === 'queued' || state === 'scheduled'))
       this.addDeadline(seq, after.deadline)
     this.dueAt = Math.min(this.dueAt, dueAt ?? this.dueAt)
@@ -175,70 +191,6 @@ export class Step {
 
   dropDeadline(seq: number, deadline: number): void {
     this.db.sql('delete from deadlines where deadline = ? and seq = ?').run(deadline, seq)
-  }
-
-  isLineTaken(queue: string, key: string): boolean {
-    return this.db.sql('select 1 from line where queue = ? and key = ? limit 1').get(queue, key) !== undefined
-  }
-
-  /** `held`: it is running, or may be claimed. Who has begun before stands before the fresh ones. */
-  joinLine(queue: string, key: string, seq: number, fence: number, held: boolean): void {
-    this.db
-      .sql('insert into line values (?, ?, ?, ?, ?)')
-      .run(queue, key, fence === 0 ? 1 : 0, seq, held ? 1 : 0)
-  }
-
-  leaveLine(queue: string, key: string, seq: number, fence: number): void {
-    this.db
-      .sql('delete from line where queue = ? and key = ? and fresh = ? and seq = ?')
-      .run(queue, key, fence === 0 ? 1 : 0, seq)
-  }
-
-  /** The first of the line is claimed. */
-  startInLine(queue: string, key: string, seq: number, fence: number): void {
-    this.leaveLine(queue, key, seq, fence)
-    this.joinLine(queue, key, seq, fence + 1, true)
-  }
-
-  /** Opens the line of a key to its first job: who runs, else who has begun before, else who was accepted first. */
-  lineUp(queue: string, key: string): void {
-    const holder = this.db
-      .sql('select seq from line where queue = ? and key = ? and held = 1')
-      .get(queue, key) as { seq: number } | undefined
-    if (holder !== undefined && spanOf(this.db, 'running', holder.seq) !== undefined) return
-    const first = this.db
-      .sql('select seq from line where queue = ? and key = ? order by fresh, seq limit 1')
-      .get(queue, key) as { seq: number } | undefined
-    if (holder !== undefined && holder.seq !== first?.seq) this.#shut(queue, key, holder.seq)
-    if (first !== undefined && first.seq !== holder?.seq) this.#open(queue, key, first.seq)
-    if (first !== undefined) this.startable.add(queue)
-  }
-
-  #shut(queue: string, key: string, seq: number): void {
-    const span = spanOf<{ attempt: number; fence: number; started: number | null }>(this.db, 'ready', seq)
-    if (span === undefined) return
-    takeOneOut(this.db, 'ready', seq)
-    this.db
-      .sql('insert into waiting values (?, 1, null, ?, ?, ?)')
-      .run(seq, span.attempt, span.fence, span.started)
-    this.#hold(queue, key, seq, 0)
-  }
-
-  /** A first one that is scheduled keeps the line shut until it is due. */
-  #open(queue: string, key: string, seq: number): void {
-    const { changes } = this.db
-      .sql(
-        `insert into ready select seq, seq, queue, rank, attempt, fence, started, ?, null from waiting join jobs using (seq)
-         where seq = ? and waiting.state = 1`,
-      )
-      .run(this.publishAt, seq)
-    if (changes === 0) return
-    this.db.sql('delete from waiting where seq = ?').run(seq)
-    this.#hold(queue, key, seq, 1)
-  }
-
-  #hold(queue: string, key: string, seq: number, held: number): void {
-    this.db.sql('update line set held = ? where queue = ? and key = ? and seq = ?').run(held, queue, key, seq)
   }
 
   /** Tells that something happened to a job. */

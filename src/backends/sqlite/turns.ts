@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { BackendError } from '../../job/errors.ts'
+import { accept } from './accept.ts'
 import type { Connection, Durability } from './connection.ts'
 import { Step } from './step.ts'
 
@@ -85,6 +86,8 @@ export class Turns {
       const { step, values } = await this.#db.write(durability, () => {
         const step = new Step(this.#db, this.#clock.now())
         const values = asks.map(({ work }) => work(step))
+        const { followUps } = step
+        if (followUps.length > 0) accept(step, followUps, undefined)
         step.flush()
         return { step, values }
       })

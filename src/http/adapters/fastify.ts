@@ -1,18 +1,32 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OffloadError } from '../../job/errors.ts'
 import type { AcceptedJob, AcceptOptions } from '../accept.ts'
-import { acceptedAnswer, DEFAULT_BASE } from '../accept.ts'
+import { answerAccepted } from '../accept.ts'
 import type { Answer } from '../answer.ts'
-import { bodyText } from '../answer.ts'
-import { problemOf } from '../problem.ts'
-import type { JobRoutesOptions } from '../routes.ts'
-import { jobRoutes } from '../routes.ts'
-import type { JobSource } from '../status.ts'
+import { bodyText, isStream } from '../answer.ts'
+import { tooLarge, utf8 } from '../ask.ts'
+import { DEFAULT_BODY_BYTES } from '../body.ts'
+import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
+import { idempotencyOptions } from '../idempotency.ts'
+import { plainProblem, problemOf } from '../problem.ts'
+import type { JobRoutesOptions, JobSource, Route } from '../routes.ts'
+import { RouteTable } from '../routes.ts'
+import { NodeAsk, write } from './wire.ts'
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** Answers 202 with where to look for the job: `return reply.accepted(await queue.enqueue(…))`. */
+    /**
+     * Answers 202 with where to look for the job: `return reply.accepted(await queue.enqueue(…))`; or 200 with what became of
+     * it, for a client that prefers to wait.
+     */
     accepted(job: AcceptedJob, options?: Pick<AcceptOptions, 'retryAfter'>): FastifyReply
+  }
+  interface FastifyRequest {
+    /**
+     * What `enqueue()` needs to accept this request once: `queue.enqueue(task, input, { ...request.idempotency() })`. Undefined when
+     * it has no `Idempotency-Key`. @throws IDEMPOTENCY_KEY_MISSING, IDEMPOTENCY_KEY_INVALID
+     */
+    idempotency(rule?: IdempotencyRule): IdempotencyOptions | undefined
   }
 }
 
@@ -20,25 +34,31 @@ export interface OffloadFastifyOptions extends JobRoutesOptions {
   readonly queue: JobSource
 }
 
-/** Adds `reply.accepted()`, the job routes, and problem documents for Offload's own errors; other errors pass through. */
+/**
+ * Adds `reply.accepted()`, `request.idempotency()`, the accept and job routes, and problem documents for Offload's own errors; other
+ * errors pass through. Open event streams end when the server closes.
+ */
 export async function offloadFastify(app: FastifyInstance, options: OffloadFastifyOptions): Promise<void> {
-  const path = options.base ?? DEFAULT_BASE
-  const base = `${app.prefix}${path}`
-  const routes = jobRoutes(options.queue, { ...options, base })
+  const table = new RouteTable(options.queue, withPrefix(app.prefix, options))
+  const parts = { queue: options.queue, links: table.links, maxWaitMs: table.maxWaitMs }
 
   app.decorateReply('accepted', function (this: FastifyReply, job, more) {
-    return sendAnswer(this, acceptedAnswer(job, { ...more, base }))
+    const answer = answerAccepted(askOf(this.request, this), job, parts, more?.retryAfter)
+    if (answer instanceof Promise) void answer.then((late) => sendAnswer(this, late))
+    else sendAnswer(this, answer)
+    return this
   })
-  app.setErrorHandler((error, _request, reply) => {
-    if (!(error instanceof OffloadError)) throw error
-    return sendAnswer(reply, problemOf(error))
+  app.decorateRequest('idempotency', function (this: FastifyRequest, rule = 'optional') {
+    const key = this.headers['idempotency-key']
+    const route = `${this.method} ${this.routeOptions.url ?? this.url}`
+    return idempotencyOptions(Array.isArray(key) ? key.join(', ') : key, rule, route, this.body ?? null)
   })
-  app.all(`${path}/*`, async (request, reply) => {
-    const response = await routes(toRequest(request))
-    if (response === undefined) return reply.callNotFound()
-    for (const [name, value] of response.headers) reply.header(name, value)
-    return reply.code(response.status).send(await response.text())
+  app.setErrorHandler((error, request, reply) => {
+    if (!(error instanceof OffloadError || error instanceof Response)) throw error
+    return sendAnswer(reply, problemOf(error, pathOf(request)))
   })
+  app.addHook('preClose', async () => table.close())
+  await app.register(async (scope) => mount(scope, table, options.bodyBytes ?? DEFAULT_BODY_BYTES))
 }
 
 /** Fastify's own convention: the plugin adds to the instance that registers it, not to a child of it. */
@@ -48,18 +68,75 @@ Object.assign(offloadFastify, {
   [Symbol.for('plugin-meta')]: { name: 'offload', fastify: '5.x' },
 })
 
-function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
-  return reply
-    .code(answer.status)
-    .headers({ ...answer.headers })
-    .send(bodyText(answer))
+/** Bodies are read as bytes here, and only here: what is in them is for the routes to judge. */
+function mount(scope: FastifyInstance, table: RouteTable, bodyLimit: number): void {
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, body, done) =>
+    done(null, body),
+  )
+  scope.setErrorHandler((error: FastifyError, request, reply) => {
+    const status = error.statusCode ?? 500
+    const answer =
+      status === 413
+        ? problemOf(tooLarge(bodyLimit), pathOf(request))
+        : status < 500
+          ? plainProblem(status, error.message, undefined, pathOf(request))
+          : problemOf(error, pathOf(request))
+    return sendAnswer(reply, answer)
+  })
+  for (const [path, routes] of Map.groupBy(table.routes, (route) => route.path)) {
+    const isJob = path.startsWith(`${table.links.base}/{id}`)
+    const url = path.slice(scope.prefix.length).replace('{id}', ':id')
+    const handler = (request: FastifyRequest, reply: FastifyReply) => respond(table, routes, request, reply)
+    if (isJob) scope.all(url, { exposeHeadRoute: false }, handler)
+    else scope.route({ method: [...methodsOf(routes), 'OPTIONS'], url, exposeHeadRoute: false, handler })
+  }
 }
 
-/** No body: the job routes read none. */
-function toRequest(request: FastifyRequest): Request {
-  const headers = new Headers()
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
+function methodsOf(routes: readonly Route[]): string[] {
+  return routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+}
+
+async function respond(
+  table: RouteTable,
+  routes: readonly Route[],
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { id = '' } = request.params as { id?: string }
+  return sendAnswer(reply, await table.answerFor(routes, askOf(request, reply), id))
+}
+
+function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
+  if (!isStream(answer.body))
+    return reply.code(answer.status).headers(answer.headers).send(bodyText(answer.body))
+  reply.hijack()
+  write({ ...answer, headers: { ...plainHeaders(reply), ...answer.headers } }, reply.request.raw, reply.raw)
+  return reply
+}
+
+/** What other plugins have set so far. */
+function plainHeaders(reply: FastifyReply): Record<string, string> {
+  return Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)]))
+}
+
+function askOf(request: FastifyRequest, reply: FastifyReply): NodeAsk {
+  return new NodeAsk(request.raw, reply.raw, request.url, () =>
+    utf8((request.body as Uint8Array | undefined) ?? EMPTY),
+  )
+}
+
+const EMPTY = new Uint8Array()
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? '/'
+}
+
+function withPrefix(prefix: string, options: OffloadFastifyOptions): JobRoutesOptions {
+  const { base = '/jobs', accept = {} } = options
+  return {
+    ...options,
+    base: prefix + base,
+    accept: Object.fromEntries(Object.entries(accept).map(([path, route]) => [prefix + path, route])),
   }
-  return new Request(new URL(request.url, 'http://localhost'), { method: request.method, headers })
 }

@@ -1,6 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { toResponse } from '../answer.ts'
+import { answerOf, toResponse } from '../answer.ts'
 import { plainProblem, problemOf } from '../problem.ts'
+import type { JobRoutesOptions, JobSource } from '../routes.ts'
+import { RouteTable } from '../routes.ts'
+import { bytesOf, headersOf, hostOf, NodeAsk, write } from './wire.ts'
+
+/** Called for a request that is for someone else. */
+export type Next = (error?: unknown) => void
+
+/** The job routes for node:http: `createServer((req, res) => routes(req, res, () => …))`. */
+export function nodeRoutes(
+  queue: JobSource,
+  options: JobRoutesOptions = {},
+): (req: IncomingMessage, res: ServerResponse, next?: Next) => void {
+  const table = new RouteTable(queue, options)
+  return (req, res, next) => {
+    void table.answer(new NodeAsk(req, res, req.url ?? '/')).then((answer) => {
+      if (answer !== undefined) write(answer, req, res)
+      else if (next === undefined) write(plainProblem(404, 'Not Found'), req, res)
+      else next()
+    })
+  }
+}
 
 /** A web-standard handler; undefined stands for "nothing here". */
 export type FetchHandler = (request: Request) => Response | undefined | Promise<Response | undefined>
@@ -10,7 +31,7 @@ export interface NodeHandlerOptions {
   readonly bodyBytes?: number
 }
 
-/** Serves a web-standard handler with node:http: `createServer(nodeHandler(handler))`. Bodies are held in memory. */
+/** Serves a web-standard handler with node:http: `createServer(nodeHandler(handler))`. Request bodies are held in memory. */
 export function nodeHandler(
   handler: FetchHandler,
   { bodyBytes = 1_048_576 }: NodeHandlerOptions = {},
@@ -29,9 +50,8 @@ async function answer(
   limit: number,
 ): Promise<Response> {
   try {
-    const body = await readBody(req, limit)
-    if (body === undefined) return toResponse(plainProblem(413, 'Content Too Large'))
-    const request = toRequest(req, body, whenClosed(res))
+    const body = await bytesOf(req, limit)
+    const request = toRequest(req, res, body)
     if (request === undefined) return toResponse(plainProblem(400, 'Bad Request'))
     return (await handler(request)) ?? toResponse(plainProblem(404, 'Not Found'))
   } catch (error) {
@@ -39,31 +59,16 @@ async function answer(
   }
 }
 
-/** The whole body, or undefined when it is over the limit. */
-async function readBody(req: IncomingMessage, limit: number): Promise<Buffer | undefined> {
-  if (Number(req.headers['content-length'] ?? 0) > limit) return undefined
-  const parts: Buffer[] = []
-  let bytes = 0
-  for await (const part of req.iterator({ destroyOnReturn: false })) {
-    bytes += part.length
-    if (bytes > limit) return undefined
-    parts.push(part)
-  }
-  return Buffer.concat(parts)
-}
-
-function toRequest(req: IncomingMessage, body: Buffer, signal: AbortSignal): Request | undefined {
+function toRequest(req: IncomingMessage, res: ServerResponse, body: Uint8Array): Request | undefined {
   try {
-    const headers = new Headers()
-    for (const [name, values = []] of Object.entries(req.headersDistinct)) {
-      for (const value of values) headers.append(name, value)
-    }
     const { method = 'GET' } = req
     const bodiless = body.length === 0 || method === 'GET' || method === 'HEAD'
-    return new Request(`http://${req.headers.host ?? 'localhost'}${req.url}`, {
+    const gone = new AbortController()
+    res.once('close', () => gone.abort())
+    return new Request(`http://${hostOf(req)}${req.url}`, {
       method,
-      headers,
-      signal,
+      headers: headersOf(req),
+      signal: gone.signal,
       ...(bodiless ? {} : { body: new Uint8Array(body) }),
     })
   } catch {
@@ -71,18 +76,10 @@ function toRequest(req: IncomingMessage, body: Buffer, signal: AbortSignal): Req
   }
 }
 
-function whenClosed(res: ServerResponse): AbortSignal {
-  const controller = new AbortController()
-  res.once('close', () => controller.abort())
-  return controller.signal
-}
-
-async function send(response: Response, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const body = Buffer.from(await response.arrayBuffer())
-  res.statusCode = response.status
-  for (const [name, value] of response.headers) if (name !== 'set-cookie') res.setHeader(name, value)
+function send(response: Response, req: IncomingMessage, res: ServerResponse): void {
   const cookies = response.headers.getSetCookie()
   if (cookies.length > 0) res.setHeader('set-cookie', cookies)
-  if (!req.complete) res.setHeader('connection', 'close')
-  res.end(body)
+  const answer = answerOf(response)
+  const { 'set-cookie': _, ...headers } = answer.headers
+  write({ ...answer, headers }, req, res)
 }

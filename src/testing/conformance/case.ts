@@ -21,6 +21,7 @@ export type ConformanceGroup =
   | 'events'
   | 'documents'
   | 'security'
+  | 'follow'
   | 'model'
 
 /** One thing that every backend must do, in a sentence. Fails by throwing. */

@@ -1,5 +1,6 @@
 import type { ConformanceCase } from './case.ts'
 import { documents } from './documents.ts'
+import { following } from './following.ts'
 import { lasting } from './lasting.ts'
 import { model } from './model.ts'
 import { moving } from './moving.ts'
@@ -13,5 +14,6 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...steering,
   ...watching,
   ...documents,
+  ...following,
   ...model,
 ]

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { defaultRetention } from '../../backend.ts'
 import { openMemory } from '../../backends/memory/index.ts'
 import type { Claim } from '../../broker.ts'
-import type { Job, JobRecord } from '../../job/job.ts'
+import type { FollowUp, Job, JobRecord } from '../../job/job.ts'
 import type { Ending } from '../../job/state.ts'
 import type { Ledger } from '../../ledger.ts'
 import { silentLogger } from '../../log.ts'
@@ -53,6 +53,13 @@ async function lockStep(bench: Bench, random: () => number): Promise<void> {
 
   /** Jobs that a store may keep together, and jobs that it cannot. */
   const alike = (count: number): Job[] => Array.from({ length: count }, () => bench.job())
+  const followUp = (): FollowUp => ({
+    id: `next-${pick(1e9)}`,
+    task: 'next',
+    queue: 'q',
+    priority: pick(10),
+    maxAttempts: 1 + pick(3),
+  })
   const unlike = (): Job =>
     bench.job({
       ...(random() < 0.1 ? { id: `job-${1 + pick(20)}` } : {}),
@@ -60,6 +67,8 @@ async function lockStep(bench: Bench, random: () => number): Promise<void> {
       maxAttempts: 1 + pick(3),
       ...(random() < 0.5 ? { key: `k${pick(2)}` } : {}),
       ...(random() < 0.3 ? { runAt: clock.now() + pick(3000) } : {}),
+      ...(random() < 0.2 ? { idempotency: { key: `i${pick(5)}`, fingerprint: `f${pick(2)}` } } : {}),
+      ...(random() < 0.2 ? { onDone: [followUp()] } : {}),
       ...(random() < 0.2 ? { deadline: clock.now() + 1 + pick(5000) } : {}),
     })
   /** Some of the claims, in any order. */

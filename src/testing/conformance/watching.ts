@@ -67,6 +67,18 @@ export const watching: readonly ConformanceCase[] = [
   },
   {
     group: 'events',
+    name: 'a page tells the number of the last event before it, and a watch from there misses nothing',
+    async run(b) {
+      assert.equal((await b.ledger.find({})).eventId, 0)
+      await b.enqueue({}, {})
+      const { eventId } = await b.ledger.find({ ids: ['job-1'] })
+      await b.takeOne()
+      const [first] = await events(b, eventId, 1)
+      assert.deepEqual([first?.type, first?.jobId, first?.eventId], ['started', 'job-1', eventId + 1])
+    },
+  },
+  {
+    group: 'events',
     name: 'who watches for one type of event is told of each of them and of nothing else',
     async run(b) {
       await b.enqueue({}, {}, {})

@@ -1,0 +1,100 @@
+import { OffloadError } from '../job/errors.ts'
+import { checkId, isUnguessable } from '../job/id.ts'
+import type { FindQuery } from '../ledger.ts'
+import type { JobView } from '../reading/view.ts'
+import type { Ask } from './ask.ts'
+import type { LinkMaker, Purpose } from './links.ts'
+
+/** Who may see what. A hook may throw a `Response` to answer with it, such as a 401. */
+export interface AccessOptions {
+  /** Whether this request may see and cancel this job; refused, it reads as unknown. @default who holds an unguessable id may */
+  readonly authorize?: (request: Request, job: JobView) => boolean | Promise<boolean>
+  /** Whose request this is: it sees, lists and accepts jobs of this tenant alone. @default all jobs are nobody's */
+  readonly tenant?: (request: Request) => string | undefined | Promise<string | undefined>
+  /** Which jobs this request may list: false for none. @default nobody may list */
+  readonly list?: (request: Request) => boolean | ListScope | Promise<boolean | ListScope>
+}
+
+export type ListScope = Pick<FindQuery, 'tenant' | 'queue' | 'task'>
+
+interface JobReader {
+  get(id: string): Promise<JobView | undefined>
+}
+
+/** Lets through who may, and answers everybody else as if there were no such job. */
+export class Access {
+  readonly #jobs: JobReader
+  readonly #options: AccessOptions
+  readonly #links: LinkMaker
+
+  constructor(jobs: JobReader, options: AccessOptions, links: LinkMaker) {
+    this.#jobs = jobs
+    this.#options = options
+    this.#links = links
+  }
+
+  /** The job, for who may see it. @throws JOB_NOT_FOUND, JOB_GONE, LINK_INVALID */
+  async job(ask: Ask, rawId: string, purpose: Purpose): Promise<JobView> {
+    const id = usableId(rawId)
+    const isSigned = this.#links.isSignedFor(id, purpose, ask.query)
+    const job = this.#isReachable(id, isSigned) ? await this.#jobs.get(id) : undefined
+    if (job === undefined || !(isSigned || (await this.#mayHave(ask, job)))) throw unknown(id)
+    return job
+  }
+
+  async tenant(ask: Ask): Promise<string | undefined> {
+    return this.#options.tenant?.(ask.request)
+  }
+
+  /** Whether requests are told apart at all. */
+  get hasTenants(): boolean {
+    return this.#options.tenant !== undefined
+  }
+
+  /** Whether there is a list at all. */
+  get lists(): boolean {
+    return this.#options.list !== undefined
+  }
+
+  /** What this request may list. @throws FORBIDDEN */
+  async scope(ask: Ask): Promise<ListScope> {
+    const { list, tenant } = this.#options
+    const allowed = (await list?.(ask.request)) ?? false
+    if (allowed === false) throw new OffloadError('FORBIDDEN', 'this request may not list jobs')
+    const own = tenant === undefined ? undefined : await tenant(ask.request)
+    if (tenant !== undefined && own === undefined && allowed === true)
+      throw new OffloadError('FORBIDDEN', 'this request is of no tenant, so it may not list jobs')
+    return { ...(own === undefined ? {} : { tenant: own }), ...(allowed === true ? {} : allowed) }
+  }
+
+  /** An id that can be guessed is for those whom a hook or a signature lets in. */
+  #isReachable(id: string, isSigned: boolean): boolean {
+    const { authorize, tenant } = this.#options
+    if (isSigned || authorize !== undefined) return true
+    return !this.#links.areSigned && (tenant !== undefined || isUnguessable(id))
+  }
+
+  async #mayHave(ask: Ask, job: JobView): Promise<boolean> {
+    const { authorize, tenant } = this.#options
+    if (tenant !== undefined && (await tenant(ask.request)) !== job.tenant) return false
+    return authorize === undefined || (await authorize(ask.request, job))
+  }
+}
+
+function usableId(raw: string): string {
+  try {
+    return checkId(decodeURIComponent(raw))
+  } catch {
+    throw unknown('')
+  }
+}
+
+/** The same for a job that is not remembered and for one that is not this client's: it tells only what the id tells. */
+function unknown(id: string): OffloadError {
+  return isUnguessable(id)
+    ? new OffloadError('JOB_GONE', 'this job is no longer remembered')
+    : new OffloadError(
+        'JOB_NOT_FOUND',
+        'no job with this id can be seen here (one whose id was chosen is shown where `authorize` or `tenant` says to whom)',
+      )
+}

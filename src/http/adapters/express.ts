@@ -1,0 +1,73 @@
+import type { NextFunction, Request, Response } from 'express'
+import { OffloadError } from '../../job/errors.ts'
+import type { AcceptedJob, AcceptOptions } from '../accept.ts'
+import { answerAccepted } from '../accept.ts'
+import type { Answer } from '../answer.ts'
+import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
+import { idempotencyOptions } from '../idempotency.ts'
+import { problemOf } from '../problem.ts'
+import type { JobRoutesOptions, JobSource } from '../routes.ts'
+import { RouteTable } from '../routes.ts'
+import { NodeAsk, write } from './wire.ts'
+
+declare global {
+  namespace Express {
+    interface Response {
+      /**
+       * Answers 202 with where to look for the job: `res.accepted(await queue.enqueue(…))`; or 200 with what became of it,
+       * for a client that prefers to wait.
+       */
+      accepted(job: AcceptedJob, options?: Pick<AcceptOptions, 'retryAfter'>): void
+    }
+    interface Request {
+      /**
+       * What `enqueue()` needs to accept this request once: `queue.enqueue(task, input, { ...req.idempotency() })`. Undefined when it
+       * has no `Idempotency-Key`. @throws IDEMPOTENCY_KEY_MISSING, IDEMPOTENCY_KEY_INVALID
+       */
+      idempotency(rule?: IdempotencyRule): IdempotencyOptions | undefined
+    }
+  }
+}
+
+export type ExpressMiddleware = (req: Request, res: Response, next: NextFunction) => void
+
+/**
+ * Adds `res.accepted()`, `req.idempotency()` and the routes to Express 5: `app.use(offloadExpress(queue))`, before or after
+ * `express.json()`. Paths are those of the whole application, wherever it is mounted.
+ */
+export function offloadExpress(queue: JobSource, options: JobRoutesOptions = {}): ExpressMiddleware {
+  const table = new RouteTable(queue, options)
+  const parts = { queue, links: table.links, maxWaitMs: table.maxWaitMs }
+  return (req, res, next) => {
+    const ask = askOf(req, res)
+    res.accepted = (job, more) => {
+      const answer = answerAccepted(ask, job, parts, more?.retryAfter)
+      if (answer instanceof Promise) void answer.then((late) => send(late, req, res), next)
+      else send(answer, req, res)
+    }
+    req.idempotency = (rule = 'optional') => {
+      const route = `${req.method} ${req.baseUrl}${(req.route as { path?: string } | undefined)?.path ?? req.path}`
+      return idempotencyOptions(req.get('idempotency-key'), rule, route, (req.body as unknown) ?? null)
+    }
+    table.answer(ask).then((answer) => (answer === undefined ? next() : send(answer, req, res)), next)
+  }
+}
+
+/** Answers Offload's own errors with problem documents; others pass: `app.use(offloadErrors)`, after the routes. */
+export function offloadErrors(error: unknown, req: Request, res: Response, next: NextFunction): void {
+  const isOurs = error instanceof OffloadError || error instanceof globalThis.Response
+  if (!isOurs || res.headersSent) next(error)
+  else send(problemOf(error, req.originalUrl.split('?', 1)[0]), req, res)
+}
+
+function send(answer: Answer, req: Request, res: Response): void {
+  write(answer, req, res)
+}
+
+/** `express.json()` may have read the body before: what it made of it is read again as text. */
+function askOf(req: Request, res: Response): NodeAsk {
+  const wasRead = req.readableDidRead && req.body !== undefined
+  return wasRead
+    ? new NodeAsk(req, res, req.originalUrl, () => JSON.stringify(req.body))
+    : new NodeAsk(req, res, req.originalUrl)
+}
