@@ -28,7 +28,7 @@ export const units: Unit[] = [
   { path: 'src/producer/', level: 3 },
   { path: 'src/worker/', level: 3 },
   { path: 'src/reading/', level: 3 },
-  { path: 'src/schedule/', level: 3 },
+  { path: 'src/schedule/', level: 3, alsoImports: ['src/producer/'] },
 
   { path: 'src/options.ts', level: 3, alsoImports: ['src/schedule/'] },
 

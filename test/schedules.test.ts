@@ -10,7 +10,7 @@ import { MemoryStore, openMemory } from '../src/backends/memory/index.ts'
 import { openSqlite } from '../src/backends/sqlite/index.ts'
 import type { Clock } from '../src/clock.ts'
 import type { AnyTask, Documents, JobRecord, Logger, Schedule, Worker } from '../src/index.ts'
-import { offload, schedule, task } from '../src/index.ts'
+import { endedJob, offload, schedule, task } from '../src/index.ts'
 import { silentLogger } from '../src/log.ts'
 import { Offload } from '../src/offload.ts'
 import { LeastPowerServer, testQueue, VirtualClock } from '../src/testing/index.ts'
@@ -501,6 +501,29 @@ describe.each(Object.entries(stores))('on %s', (name, open) => {
     await world.clock.jump(2 * HOUR)
     await world.pass(2000)
     expect(await world.ids()).toEqual(['c', 'd', 'e'].map((one) => `${one}@${at(1.5 * HOUR)}`))
+  })
+
+  test('what follows the end of a task follows the end of its schedule, too', async () => {
+    const world = open()
+    const told: unknown[] = []
+    const notice = task('notice', {
+      input: endedJob,
+      run: ({ id, state, data }) => void told.push([id, state, data]),
+    })
+    const work = task('work', { input: z.null(), onDone: { task: notice, data: 'x' }, run() {} })
+    const one = schedule('s', { task: work, input: null, every: '10s' })
+    expect(() => world.process([work], [one])).toThrow(expect.objectContaining({ code: 'TASK_UNKNOWN' }))
+    const queue = world.process([work, notice], [one])
+    queue.work()
+    await world.pass(12_000)
+    await until(() => told.length === 1)
+    const id = await queue.schedules.runNow('s')
+    await world.pass(1000)
+    await until(() => told.length === 2)
+    expect(told).toEqual([
+      [`s@${at(10_000)}`, 'done', 'x'],
+      [id, 'done', 'x'],
+    ])
   })
 
   test('many processes that start at once store the schedules once', async () => {

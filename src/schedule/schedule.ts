@@ -3,6 +3,7 @@ import { toMs } from '../duration.ts'
 import { OffloadError, shown } from '../job/errors.ts'
 import { checkKey, checkName } from '../job/id.ts'
 import { checkPriority } from '../job/priority.ts'
+import { checkKnown } from '../producer/job.ts'
 import type { AnyTask, Task } from '../task.ts'
 import type { Timing } from './calendar.ts'
 import { checkCron } from './calendar.ts'
@@ -117,12 +118,7 @@ export function checkSchedules(
       throw new OffloadError('OPTION_INVALID', 'schedules must be made by schedule(name, { … })')
     if (names.has(one.name))
       throw new OffloadError('OPTION_INVALID', `two schedules are called "${one.name}": rename one`)
-    if (tasks.get(one.task.name) !== one.task)
-      throw new OffloadError(
-        'TASK_UNKNOWN',
-        `task ${JSON.stringify(one.task.name)} of schedule "${one.name}" is not among the tasks of this queue: pass it in offload({ tasks: [...] })`,
-        { task: one.task.name },
-      )
+    for (const needed of [one.task, ...one.task.onDone.map(({ task }) => task)]) checkKnown(needed, tasks)
     names.add(one.name)
   }
   return schedules

@@ -33,21 +33,16 @@ export interface ScheduleView {
   readonly lastJobId?: string
 }
 
-export interface SchedulesParts extends TickerParts {
-  readonly newId: (now: number) => string
-  readonly payloadBytes: number
-}
-
 /** A schedule that others write all the time is tried so often. */
 const MOST_TRIES = 50
 const MOST_NEXT = 1000
 
 /** Work that is queued again and again: stored beside the jobs, ticked by every process with a worker. */
 export class Schedules {
-  readonly #parts: SchedulesParts
+  readonly #parts: TickerParts
   readonly #tickers = new Set<Ticker>()
 
-  constructor(parts: SchedulesParts) {
+  constructor(parts: TickerParts) {
     this.#parts = parts
   }
 
@@ -119,10 +114,11 @@ export class Schedules {
   /** Queues a job of the schedule now, paused or not; answers its id. @throws SCHEDULE_NOT_FOUND, TASK_UNKNOWN */
   async runNow(name: string): Promise<string> {
     const { clock, newId, tasks } = this.#parts
-    const id = `${name}@${newId(clock.now())}`
+    const making = { ...this.#parts, now: clock.now() }
+    const id = `${name}@${newId(making.now)}`
     await this.#change(name, (stored, { dueAt }) => ({
       value: JSON.stringify(withJobs(stored, [id], stored.jobIds)),
-      jobs: [jobOf(id, stored.definition, taskOf(stored.definition, tasks), clock.now())],
+      jobs: [jobOf(id, stored.definition, taskOf(stored.definition, tasks), making)],
       ...(dueAt === undefined ? {} : { dueAt }),
     }))
     return id

@@ -4,6 +4,8 @@ import { tickId } from '../job/id.ts'
 import type { Job } from '../job/job.ts'
 import { isEnded } from '../job/job.ts'
 import type { Ledger } from '../ledger.ts'
+import type { Making } from '../producer/job.ts'
+import { followUps } from '../producer/job.ts'
 import type { AnyTask } from '../task.ts'
 import type { Calendar } from './calendar.ts'
 import { placeAnew, plan } from './plan.ts'
@@ -48,15 +50,16 @@ export function taskOf({ task: name }: Definition, tasks: ReadonlyMap<string, An
 /** What is to be written of a schedule that is due. */
 export function changeOf(
   { document, stored, calendar, task, dueAt }: Tick,
-  now: number,
+  making: Making,
   busy: ReadonlySet<string>,
 ): DocumentChange {
   const { kind, name, version } = document
   const { definition, jobIds } = stored
   const { catchUp, overlap } = definition
+  const { now } = making
   const next = plan({ calendar, catchUp, overlap, dueAt, now, most: MOST_TICKS })
   const isBusy = overlap === 'skip' && jobIds.some((id) => busy.has(id))
-  const jobs = isBusy ? [] : next.ticks.map((tick) => jobOf(tickId(name, tick), definition, task, now))
+  const jobs = isBusy ? [] : next.ticks.map((tick) => jobOf(tickId(name, tick), definition, task, making))
   const lastTick = isBusy ? undefined : next.ticks.at(-1)
   const ids = jobs.map(({ id }) => id)
   const after = lastTick === undefined ? stored : { ...withJobs(stored, ids.slice(-1), []), lastTick }
@@ -71,7 +74,7 @@ export function changeOf(
 }
 
 /** The job of a schedule, made as `enqueue` makes one. */
-export function jobOf(id: string, definition: Definition, task: AnyTask, now: number): Job {
+export function jobOf(id: string, definition: Definition, task: AnyTask, making: Making): Job {
   const { payload, priority = task.priority, key } = definition
   return {
     id,
@@ -79,9 +82,10 @@ export function jobOf(id: string, definition: Definition, task: AnyTask, now: nu
     queue: task.queue,
     payload,
     priority,
-    createdAt: now,
+    createdAt: making.now,
     maxAttempts: task.retry.attempts,
     ...(key === undefined ? {} : { key }),
+    ...followUps(task.onDone, making),
   }
 }
 

@@ -29,6 +29,8 @@ export interface TickerParts {
   readonly random: () => number
   readonly logger: Logger
   readonly tasks: ReadonlyMap<string, AnyTask>
+  readonly newId: (now: number) => string
+  readonly payloadBytes: number
 }
 
 /** Where a sweep goes on: behind what is due and not ours. */
@@ -123,7 +125,8 @@ export class Ticker {
     if (ticks.length === 0) return Number.POSITIVE_INFINITY
     const { ledger } = await this.#parts.open()
     const busy = await busyOf(ticks, ledger)
-    const changes = ticks.flatMap((tick) => this.#guarded(tick.document, () => changeOf(tick, now, busy)))
+    const making = { ...this.#parts, now }
+    const changes = ticks.flatMap((tick) => this.#guarded(tick.document, () => changeOf(tick, making, busy)))
     for (let from = 0; from < changes.length; ) {
       let to = from
       for (let jobs = 0; to < changes.length && (to === from || jobs < MOST_JOBS); to++)
