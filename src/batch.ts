@@ -1,5 +1,10 @@
 import { setImmediate } from 'node:timers' // not the global one, which fake timers of a test would stop
 
+/** Lets timers and I/O have their turn between the parts of a long work. */
+export function breath(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 /** So many turns of the event loop at most go into one call. */
 const MOST_TURNS = 4
 
@@ -32,7 +37,7 @@ export class Batcher<Item, Answer> {
 
   /** Resolves when everything that was added is answered. */
   async idle(): Promise<void> {
-    while (this.#waiting.length > 0 || this.#out > 0) await new Promise((resolve) => setImmediate(resolve))
+    while (this.#waiting.length > 0 || this.#out > 0) await breath()
   }
 
   add(item: Item): Promise<Answer> {

@@ -19,6 +19,8 @@ export interface JobContext<Input = unknown> {
   readonly maxAttempts: number
   readonly input: Input
   readonly key: string | undefined
+  /** For a job of a schedule: the tick (ms since the epoch) that it was made for. */
+  readonly scheduledFor: number | undefined
   /**
    * Aborts on timeout, cancel, lost lease and shutdown; `signal.reason` is an AbortedError whose `code` says which:
    * JOB_TIMEOUT, JOB_CANCELLED, LEASE_LOST, WORKER_STOPPED.

@@ -3,7 +3,7 @@ import { type } from 'arktype'
 import * as v from 'valibot'
 import { z } from 'zod'
 import type { Handle, Task } from '../src/index.ts'
-import { discard, endedJob, offload, retry, snooze, task } from '../src/index.ts'
+import { discard, endedJob, offload, retry, schedule, snooze, task } from '../src/index.ts'
 import { testQueue } from '../src/testing/index.ts'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -161,6 +161,17 @@ export function handlerQueuesFollowUpWork(): void {
       await job.enqueue(withZod, { to: 'a', copies: 1, cc: 'b' })
     },
   })
+}
+
+export function aScheduleTakesTheInputOfItsTask(): void {
+  schedule('a', { task: withZod, input, cron: '0 3 * * *', overlap: 'skip', catchUp: { all: 3 } })
+  schedule('b', { task: withArkType, input, every: '15m' })
+  // @ts-expect-error copies is a number
+  schedule('c', { task: withValibot, input: { to: 'a', copies: '1' }, every: '15m' })
+  // @ts-expect-error no such policy
+  schedule('d', { task: withZod, input, every: '15m', overlap: 'queue' })
+  // @ts-expect-error no such unit
+  schedule('e', { task: withZod, input, every: '15 minutes' })
 }
 
 export function enqueuedJobsAreTyped(): void {

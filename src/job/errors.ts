@@ -40,6 +40,7 @@ export const errorCodes = {
   RESULT_INVALID: 'The result of the handler cannot be stored.',
   RESULT_PENDING: 'The job has not ended yet.',
   RESULT_TIMEOUT: 'The job did not end within the time that was waited.',
+  SCHEDULE_NOT_FOUND: 'No schedule with that name is stored.',
   TASK_DUPLICATE: 'Two tasks have one name.',
   TASK_UNKNOWN: 'No task with that name is known here.',
   URL_UNKNOWN: 'No backend opens that URL.',

@@ -43,7 +43,7 @@ export function makeJob(
     ...(options.trace === undefined ? {} : { trace: checkTrace(options.trace) }),
     ...(options.tenant === undefined ? {} : { tenant: checkText(options.tenant, 'tenant', 200) }),
     ...(options.idempotencyKey === undefined ? {} : { idempotency: idempotencyOf(options, task, payload) }),
-    ...(onDone.length === 0 ? {} : { onDone: onDone.map((one) => followUpOf(one, making)) }),
+    ...followUps(onDone, making),
   }
   const checked = validate(task.input, input, task.name)
   return checked instanceof Promise ? checked.then(() => job) : job
@@ -117,6 +117,11 @@ function checkText(text: string, option: string, length: number): string {
     'OPTION_INVALID',
     `${option} ${shown(text)} cannot be used: take 1 to ${length} characters`,
   )
+}
+
+/** What is queued when the job has ended, where there is something. @throws TASK_UNKNOWN, PAYLOAD_INVALID, PAYLOAD_TOO_LARGE */
+export function followUps(onDone: AnyTask['onDone'], making: Making): Pick<Job, 'onDone'> {
+  return onDone.length === 0 ? {} : { onDone: onDone.map((one) => followUpOf(one, making)) }
 }
 
 function followUpOf(

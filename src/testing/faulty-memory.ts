@@ -44,7 +44,7 @@ export class FaultyMemory implements MessageBroker {
     const store = new ListingStore(options)
     this.#store = store
     const backend = openMemory(options, store)
-    const { broker, ledger } = backend
+    const { broker, ledger, documents } = backend
     return {
       ...backend,
       broker: this.#guarded(broker, {
@@ -54,6 +54,7 @@ export class FaultyMemory implements MessageBroker {
         close: () => broker.close(),
       }),
       ...(ledger === undefined ? {} : { ledger: this.#guarded(ledger, this.#watching(ledger)) }),
+      ...(documents === undefined ? {} : { documents: this.#guarded(documents, {}) }),
     }
   }
 

@@ -12,6 +12,7 @@ import type { LimitOptions, RetentionOptions } from '../options.ts'
 import type { WaitOptions } from '../reading/reader.ts'
 import type { JobView } from '../reading/view.ts'
 import { viewOf } from '../reading/view.ts'
+import type { Schedule } from '../schedule/schedule.ts'
 import type { AnyTask, EnqueueOptions, Task } from '../task.ts'
 import type { WorkOptions } from '../worker/work-plan.ts'
 import type { Worker } from '../worker/worker.ts'
@@ -26,6 +27,8 @@ import { VirtualClock } from './virtual-clock.ts'
 export interface TestQueueOptions {
   /** Every task that is queued or run here. */
   readonly tasks: readonly AnyTask[]
+  /** Tick while time is moved. */
+  readonly schedules?: readonly Schedule[]
   /** The instant at which time begins, and stands still until told to go on. @default 2030-01-01T00:00:00Z */
   readonly now?: Date | number
   /** From 0 to below 1, for the jitter of retries. @default the same numbers in every run */
@@ -75,7 +78,7 @@ export class TestQueue extends Offload {
 
   /** @internal */
   constructor(options: TestQueueOptions, clock: VirtualClock) {
-    const { tasks, limits, retention, logger = silentLogger, random = seeded(1) } = options
+    const { tasks, schedules = [], limits, retention, logger = silentLogger, random = seeded(1) } = options
     const patienceMs = toMs(options.patience ?? '5s', 'patience')
     const stillness = new Stillness()
     const memory = new FaultyMemory(clock, tasks, stillness)
@@ -83,6 +86,7 @@ export class TestQueue extends Offload {
       {
         url: memory,
         tasks,
+        schedules,
         logger,
         ...(limits === undefined ? {} : { limits }),
         ...(retention === undefined ? {} : { retention }),

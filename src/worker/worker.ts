@@ -39,6 +39,8 @@ export interface WorkerParts {
   readonly enqueue: Enqueue
   readonly resultBytes: number
   readonly name: string
+  /** Goes on beside the worker until `signal` aborts, and is waited for. */
+  readonly beside?: (signal: AbortSignal) => Promise<void>
 }
 
 type EventName = AttemptEnd | 'error'
@@ -121,6 +123,7 @@ export class Worker {
       ...this.#queues.map((queue) => this.#claimLoop(queue)),
       this.#leases.keep(),
       this.#leases.watchCancels(),
+      parts.beside?.(this.#stopping.signal),
       watchLoop(parts.clock, this.#stopping.signal, (ms) => this.#onBlocked(ms)),
     ])
   }

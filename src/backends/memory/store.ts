@@ -9,6 +9,7 @@ import type { JobEventType } from '../../ledger.ts'
 import { jobEventTypes } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
 import { eventsOf, jobsIn, Wake } from '../wake.ts'
+import { Shelves } from './documents.ts'
 import type { Entry } from './entry.ts'
 import { byRank, Line } from './entry.ts'
 import { Events } from './events.ts'
@@ -32,6 +33,7 @@ export class MemoryStore {
   readonly keys: Map<string, Entry> = new Map()
   readonly paused: Set<string> = new Set()
   readonly events: Events = new Events()
+  readonly documents: Shelves = new Shelves()
   /** Open entries that were, or are to be, published, by when; undefined as long as no message broker asks. */
   publishing: Heap<Timed> | undefined
   readonly #ready = new Map<string, Heap<Entry>>()
