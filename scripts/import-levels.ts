@@ -17,7 +17,7 @@ export const units: Unit[] = [
   { path: 'src/job/', level: 0, alsoImports: ['src/duration.ts'] },
   { path: 'src/duration.ts', level: 0, alsoImports: ['src/job/'] },
 
-  { path: 'src/task.ts', level: 1 },
+  { path: 'src/task.ts', level: 1, alsoImports: ['src/documents.ts'] },
   { path: 'src/broker.ts', level: 1, alsoImports: ['src/ledger.ts'] },
   { path: 'src/ledger.ts', level: 1, alsoImports: ['src/broker.ts'] },
   { path: 'src/documents.ts', level: 1 },

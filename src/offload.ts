@@ -66,6 +66,7 @@ export class Offload implements AsyncDisposable {
 
   constructor(options: OffloadOptions, clock: Clock, random: () => number) {
     this.#tasks = byName(options.tasks)
+    for (const task of this.#tasks.values()) task.bind?.(async () => (await this.#open()).documents)
     this.#clock = clock
     this.#random = random
     this.#logger = options.logger ?? defaultLogger

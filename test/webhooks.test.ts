@@ -596,3 +596,42 @@ test('a wrong URL of an endpoint is told with its name', () => {
     expect.objectContaining({ code: 'WEBHOOK_REFUSED', message: expect.stringContaining('endpoints.crm') }),
   )
 })
+
+test('a receiver that one process finds gone is known to the others, and after a restart', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'offload-webhooks-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const { url, requests } = await receiver((response) => response.writeHead(410).end())
+  const open = () => {
+    const hooks = webhooks({ secrets: [secret], allow: () => true, endpoints: { crm: { url } } })
+    const queue = offload({ url: `sqlite:${folder}/jobs.db`, tasks: [hooks.task], logger: silentLogger })
+    return { hooks, queue }
+  }
+  const input = {
+    id: 'job1',
+    task: 'report',
+    queue: 'default',
+    state: 'done',
+    attempt: 1,
+    createdAt: 0,
+    endedAt: 1,
+    data: { endpoint: 'crm' },
+  } as const
+  const first = open()
+  const worker = first.queue.work()
+  const handle = await first.queue.enqueue(first.hooks.task, input)
+  await expect(handle.result()).rejects.toMatchObject({ code: 'JOB_DEAD' })
+  await worker.stop()
+  await first.queue.close()
+
+  const [second, third] = [open(), open()]
+  onTestFinished(() => second.queue.close())
+  onTestFinished(() => third.queue.close())
+  expect(await second.hooks.disabled()).toMatchObject([{ name: 'crm', url }])
+  second.queue.work()
+  await expect((await third.queue.enqueue(third.hooks.task, input)).result()).rejects.toMatchObject({
+    code: 'JOB_DEAD',
+  })
+  expect(requests).toHaveLength(1)
+  expect(await third.hooks.enable('crm')).toBe(true)
+  expect(await second.hooks.disabled()).toEqual([])
+})

@@ -4,11 +4,11 @@ import type { Clock } from '../../clock.ts'
 import type { Duration } from '../../duration.ts'
 import { toMs } from '../../duration.ts'
 import { OffloadError, shown } from '../../job/errors.ts'
+import { BoundReceivers } from './bound-receivers.ts'
 import type { EventOptions, EventType } from './event.ts'
 import { eventTypes } from './event.ts'
 import { Lanes } from './lanes.ts'
 import type { DisabledReceiver, Receivers } from './receivers.ts'
-import { memoryReceivers } from './receivers.ts'
 import type { Guard, Lookup } from './send.ts'
 import type { Key } from './sign.ts'
 import { signingKeysOf } from './sign.ts'
@@ -65,7 +65,7 @@ export interface WebhookOptions {
   readonly onDisabled?: (receiver: DisabledReceiver) => unknown
   /** Finds the addresses of a host name. @default the resolver of the host */
   readonly lookup?: Lookup
-  /** Remembers who is disabled. @default this process alone, until it ends */
+  /** Remembers who is disabled. @default the store of the queue that the task is given to */
   readonly receivers?: Receivers
 }
 
@@ -129,7 +129,7 @@ export function planOf(options: WebhookOptions, clock: Clock, random: () => numb
       timeoutMs: timeoutOf(options.timeout ?? '20s'),
       clock,
     },
-    receivers: options.receivers ?? memoryReceivers(),
+    receivers: options.receivers ?? new BoundReceivers(),
     lanes: new Lanes(),
     clock,
     random,

@@ -6,6 +6,7 @@ import { endedJob } from '../../job/follow-up.ts'
 import type { Task } from '../../task.ts'
 import { task } from '../../task.ts'
 import { ATTEMPTS } from './answer.ts'
+import { BoundReceivers } from './bound-receivers.ts'
 import type { Address, Delivered } from './deliver.ts'
 import { afterFailure, deliver } from './deliver.ts'
 import type { Handshake } from './handshake.ts'
@@ -34,12 +35,17 @@ export class Webhooks {
   constructor(options: WebhookOptions, clock: Clock, random: () => number) {
     const plan = planOf(options, clock, random)
     this.#plan = plan
-    this.task = task('offload.webhook', {
+    const deliveries = task('offload.webhook', {
       input: endedJob,
       queue: plan.queue,
       retry: { attempts: ATTEMPTS, on: (error, attempt) => afterFailure(error, attempt, random) },
       run: (ended, job) => deliver(ended, job, plan),
     })
+    const { receivers } = plan
+    this.task =
+      receivers instanceof BoundReceivers
+        ? { ...deliveries, bind: (open) => receivers.bind(open) }
+        : deliveries
   }
 
   /**
