@@ -34,7 +34,7 @@ const list: Command = {
       })
       call.terminal.data({ schedules: page.map(scheduleJson), next })
       if (page.length > 0) call.terminal.print(...listed(page, Date.now()))
-      else
+      else if (next === undefined)
         call.terminal.note(after === undefined ? 'no schedules are stored' : 'no schedules come after that')
       if (next !== undefined) call.terminal.note({ text: `more: --cursor ${next}`, style: 'dim' })
       return 0
