@@ -27,6 +27,12 @@ export interface AcceptRoute {
   readonly callback?: (url: string) => OnDone
   /** Seconds after which the client should look. @default 1 */
   readonly retryAfter?: number
+  /** What the OpenAPI document says of the input and the result (JSON Schema 2020-12). @default what the schemas of the task tell */
+  readonly jsonSchema?: { readonly input?: object; readonly output?: object }
+}
+
+export function acceptRouteOf(route: AnyTask | AcceptRoute): AcceptRoute {
+  return 'task' in route ? route : { task: route }
 }
 
 /** What accepting needs of a queue. */
