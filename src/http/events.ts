@@ -47,7 +47,7 @@ export class EventStreams {
   async answer(job: JobView, ask: Ask): Promise<Answer> {
     if (this.#open.size >= this.#most)
       throw new OffloadError('QUEUE_FULL', 'too many streams are open', { retryAfterMs: 5000 })
-    const after = lastEventId(ask)
+    const after = lastEventId(ask, job.eventId)
     const session = new Session(job.id, this.#views)
     if (after === undefined) session.begin(job)
     if (after !== undefined || !isEnded(job.state))
@@ -88,10 +88,13 @@ const streamHeaders = {
   'x-accel-buffering': 'no',
 }
 
-/** Browsers send the header when they come back; the query is for clients that cannot set one. */
-function lastEventId(ask: Ask): number | undefined {
+/**
+ * Browsers send the header when they come back; the query is for clients that cannot set one. A number that is yet to come
+ * was never told here: nobody waits for it.
+ */
+function lastEventId(ask: Ask, newest: number): number | undefined {
   const last = ask.header('last-event-id') ?? ask.query.get('lastEventId') ?? ''
-  return /^\d{1,15}$/.test(last) ? Number(last) : undefined
+  return /^\d{1,15}$/.test(last) && Number(last) <= newest ? Number(last) : undefined
 }
 
 /** One job, read once for all the streams that tell of it at that moment. */

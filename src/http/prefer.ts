@@ -13,10 +13,12 @@ export function preferences(header: string | undefined, mostMs: number): Prefere
   let respondAsync = false
   let waitMs: number | undefined
   for (const one of header.split(',')) {
-    const [, name, value] = /^\s*([\w!#$%&'*+.^`|~-]+)\s*(?:=\s*"?([^";]*)"?\s*)?(?:;.*)?$/.exec(one) ?? []
-    if (name?.toLowerCase() === 'respond-async') respondAsync = true
-    if (name?.toLowerCase() === 'wait' && waitMs === undefined && /^\d{1,9}$/.test(value?.trim() ?? ''))
-      waitMs = Math.min(Number(value) * 1000, mostMs)
+    const [preference = ''] = one.split(';', 1)
+    const [name = '', value = ''] = preference.split('=', 2).map((part) => part.trim())
+    if (name.toLowerCase() === 'respond-async') respondAsync = true
+    const [, seconds] = /^"?(\d{1,9})"?$/.exec(value) ?? []
+    if (name.toLowerCase() === 'wait' && waitMs === undefined && seconds !== undefined)
+      waitMs = Math.min(Number(seconds) * 1000, mostMs)
   }
   return { respondAsync, waitMs }
 }

@@ -118,7 +118,7 @@ function followJob(components: Components, codes: readonly ErrorCode[]): Part {
     operationId: 'followJob',
     summary: 'Follows a job',
     description:
-      'Server-Sent Events. First `state` with the job; then `queued`, `running`, `progress` and so on; last `done`, `dead` or `cancelled` with the job. ' +
+      'Server-Sent Events. First `state` with the job; then `started`, `progress`, `retrying` and so on; last `done`, `dead` or `cancelled` with the job. ' +
       '`reset`, with the job, says that events were missed. Whoever comes back with `Last-Event-ID` goes on from there.',
     tags: ['jobs'],
     parameters: [
