@@ -21,7 +21,7 @@ export interface AcceptRoute {
   readonly idempotency?: IdempotencyRule
   /** Takes up to so many jobs in one request at `{path}/batch`. @default 0: not at all */
   readonly batch?: number
-  /** What else `enqueue()` is told of this request, whose input fits the schema. */
+  /** What else `enqueue()` is told of this request. The input fits the schema; it is as it was sent. */
   // biome-ignore lint/suspicious/noExplicitAny: routes of every input stand in one table
   readonly options?: (input: any, request: Request) => EnqueueOptions
   /** Takes a `callbackUrl` from the body and has it told of the end: `callback: hooks.to` of `offload/webhooks`. */

@@ -25,11 +25,12 @@ export function makeJob(
 ): Job | Promise<Job> {
   const payload = encode(input, making.payloadBytes)
   const checked = validate(task.input, input, task.name)
-  const job = (): Job => jobOf(task, input, payload, options, making)
-  return checked instanceof Promise ? checked.then(job) : job()
+  return checked instanceof Promise
+    ? checked.then(() => jobOf(task, input, payload, options, making))
+    : jobOf(task, input, payload, options, making)
 }
 
-/** The input fits: `key` of a task reads it. */
+/** The job of an input that fits: a key is told from no other. */
 function jobOf(task: AnyTask, input: unknown, payload: string, options: EnqueueOptions, making: Making): Job {
   const { now, newId } = making
   const key = options.key ?? task.keyOf(input)

@@ -23,10 +23,11 @@ export class NodeAsk implements Ask {
     url: string,
     readText: (limit: number) => string | Promise<string> = (limit) => textOf(req, limit),
   ) {
-    const cut = url.indexOf('?')
+    const target = originForm(url)
+    const cut = target.indexOf('?')
     this.method = req.method ?? 'GET'
-    this.path = cut === -1 ? url : url.slice(0, cut)
-    this.#search = cut === -1 ? '' : url.slice(cut + 1)
+    this.path = cut === -1 ? target : target.slice(0, cut)
+    this.#search = cut === -1 ? '' : target.slice(cut + 1)
     this.#req = req
     this.#res = res
     this.#readText = readText
@@ -55,6 +56,13 @@ export class NodeAsk implements Ask {
     this.#request ??= requestOf(this.#req, this.path, this.#search, this.signal)
     return this.#request
   }
+}
+
+/** A request line may have the whole URL (RFC 9112, section 3.2.2). */
+export function originForm(url: string): string {
+  if (url.startsWith('/')) return url
+  const rest = url.replace(/^https?:\/\/[^/?]*/i, '')
+  return rest.startsWith('?') || rest === '' ? `/${rest}` : rest
 }
 
 function whenClosed(res: ServerResponse): AbortSignal {

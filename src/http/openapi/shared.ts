@@ -108,7 +108,7 @@ export const sharedSchemas: Readonly<Record<string, JsonSchema>> = {
         retryable: { type: 'boolean', description: 'The same request may succeed after `Retry-After`.' },
         errors: {
           type: 'array',
-          description: 'Each fault of an input.',
+          description: 'The faults of an input: the first 100.',
           items: object({ path: text, detail: text }),
         },
       },
