@@ -42,7 +42,11 @@ function isRefusedBefore(
   const type = headers.get('content-type') ?? ''
   if (server === 'Fastify' && status === 400 && body.includes('FST_ERR_BAD_URL'))
     return !isDecodable(target) || target.includes('#')
-  if (server === 'Fastify' && /\/cancel$/.test(target) && type.startsWith('application/problem+json'))
+  if (
+    server === 'Fastify' &&
+    pathOf(server, target).endsWith('/cancel') &&
+    type.startsWith('application/problem+json')
+  )
     if ([400, 413, 415].includes(status)) return true
   if (server.endsWith('json()') && type.startsWith('text/html')) return [400, 413, 415].includes(status)
   return false
@@ -57,10 +61,9 @@ function isDecodable(target: string): boolean {
   }
 }
 
-/** Hono is asked by web-standard requests, whose URLs are normalised; Fastify's router ends a path at `#`. */
+/** Hono is asked by web-standard requests, whose URLs are normalised. */
 function pathOf(server: string, target: string): string {
-  const path = target.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1)[0] ?? ''
-  if (server === 'Fastify') return path.split('#', 1)[0] ?? ''
+  const [path = ''] = target.replace(/^https?:\/\/[^/?]*/i, '').split(/[?#]/, 1)
   if (server !== 'Hono') return path
   return URL.canParse(`http://x${path}`) ? new URL(`http://x${path}`).pathname : path
 }

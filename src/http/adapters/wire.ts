@@ -58,10 +58,10 @@ export class NodeAsk implements Ask {
   }
 }
 
-/** A request line may have the whole URL (RFC 9112, section 3.2.2). */
+/** A request line may have the whole URL (RFC 9112, section 3.2.2). A fragment has no place there. */
 export function originForm(url: string): string {
-  if (url.startsWith('/')) return url
-  const rest = url.replace(/^https?:\/\/[^/?]*/i, '')
+  if (url.startsWith('/') && !url.includes('#')) return url
+  const rest = url.replace(/^https?:\/\/[^/?#]*/i, '').split('#', 1)[0] ?? ''
   return rest.startsWith('?') || rest === '' ? `/${rest}` : rest
 }
 
