@@ -15,7 +15,7 @@ import { exchange } from './fuzz/socket.ts'
 import { written } from './fuzz/written.ts'
 
 /** Other seeds and numbers of requests may be asked for: OFFLOAD_FUZZ=seed,runs. */
-const [seed = 20_260_101, runs = 400] = (process.env.OFFLOAD_FUZZ ?? '')
+const [seed = 20_260_101, runs = 600] = (process.env.OFFLOAD_FUZZ ?? '')
   .split(',')
   .filter(Boolean)
   .map(Number)
@@ -119,9 +119,12 @@ function jobsIn(answer: RawAnswer | undefined): TakenJob[] {
 
 /** Of all jobs but those that follow from others. */
 async function idsOf(queue: Offload): Promise<string[]> {
-  const { jobs } = await queue.find({ limit: 1000 })
-  return jobs
-    .map(({ id }) => id)
-    .filter((id) => !id.includes('.'))
-    .sort()
+  const ids: string[] = []
+  for (let cursor: string | undefined, isLast = false; !isLast; ) {
+    const page = await queue.find({ limit: 1000, ...(cursor === undefined ? {} : { cursor }) })
+    ids.push(...page.jobs.map(({ id }) => id).filter((id) => !id.includes('.')))
+    cursor = page.next
+    isLast = cursor === undefined
+  }
+  return ids.sort()
 }

@@ -83,8 +83,8 @@ function requestOf(req: IncomingMessage, path: string, search: string, signal: A
 
 export function headersOf(req: IncomingMessage): Headers {
   const headers = new Headers()
-  for (const [name, values = []] of Object.entries(req.headersDistinct))
-    for (const value of values) headers.append(name, value)
+  for (const [name, value = []] of Object.entries(req.headers))
+    for (const one of [value].flat()) headers.append(name, one)
   return headers
 }
 

@@ -102,7 +102,7 @@ export function batchOperation(operationId: string, route: AcceptRoute, { compon
 
 function bodySchema({ task, callback, jsonSchema }: AcceptRoute, components: Components): JsonSchema {
   const given = jsonSchema?.input ?? jsonSchemaOf(task.input, 'input')
-  const input = given === undefined ? {} : components.own(`${task.name}.input`, given as JsonSchema)
+  const input = given === undefined ? {} : components.own(`${task.name}.input`, given)
   return callback === undefined ? input : withCallback(input, components)
 }
 
@@ -121,7 +121,7 @@ function endedSchema({ task, jsonSchema }: AcceptRoute, components: Components):
   const job = components.schema('Job')
   const given = jsonSchema?.output ?? jsonSchemaOf(task.output, 'output')
   if (given === undefined) return job
-  const result = components.own(`${task.name}.output`, given as JsonSchema)
+  const result = components.own(`${task.name}.output`, given)
   return { allOf: [job, { type: 'object', properties: { result } }] }
 }
 
