@@ -217,7 +217,7 @@ async function answerBy(route: Route, ask: Ask, id: string): Promise<Answer> {
   }
 }
 
-function methodsOf(routes: readonly Route[]): string[] {
+export function methodsOf(routes: readonly Route[]): string[] {
   return routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
 }
 

@@ -66,6 +66,12 @@ function send(answer: Answer, req: Request, res: Response): void {
   write(answer, req, res)
 }
 
+/** JSON has no infinite numbers: `1e999` was one before it was parsed. @throws BODY_INVALID */
+function refuseInfinity(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isFinite(value)) return value
+  throw new OffloadError('BODY_INVALID', 'the body has a number that is too large')
+}
+
 /** `express.json()` or `express.raw()` may have read the body before: what they made of it is read again as text. */
 function askOf(req: Request, res: Response): NodeAsk {
   const body: unknown = req.body
@@ -75,11 +81,11 @@ function askOf(req: Request, res: Response): NodeAsk {
     : new NodeAsk(req, res, req.originalUrl)
 }
 
-/** Far deeper nesting can be read than written. */
+/** Far deeper nesting can be read than written. @throws BODY_INVALID */
 function jsonOf(body: unknown): string {
   try {
-    return JSON.stringify(body)
-  } catch {
-    throw bodyInvalid('the body has too many levels of nesting')
+    return JSON.stringify(body, refuseInfinity)
+  } catch (error) {
+    throw error instanceof OffloadError ? error : bodyInvalid('the body has too many levels of nesting')
   }
 }

@@ -9,8 +9,8 @@ import { bodyInvalid, DEFAULT_BODY_BYTES, typeUnsupported } from '../body.ts'
 import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
 import { idempotencyOptions } from '../idempotency.ts'
 import { plainProblem, problemOf } from '../problem.ts'
-import type { JobRoutesOptions, JobSource, Route } from '../routes.ts'
-import { RouteTable } from '../routes.ts'
+import type { JobRoutesOptions, JobSource } from '../routes.ts'
+import { methodsOf, RouteTable } from '../routes.ts'
 import { NodeAsk, write } from './wire.ts'
 
 declare module 'fastify' {
@@ -82,19 +82,18 @@ function mount(scope: FastifyInstance, table: RouteTable, bodyLimit: number): vo
         : problemOf(bodyError(error, bodyLimit, request), pathOf(request))
     return sendAnswer(reply, answer)
   })
+  const handler = (request: FastifyRequest, reply: FastifyReply) => respond(table, request, reply)
+  const jobs = `${table.links.base}/{id}`
   for (const [path, routes] of Map.groupBy(table.routes, (route) => route.path)) {
-    const isJob = path.startsWith(`${table.links.base}/{id}`)
-    const url = path.slice(scope.prefix.length).replace('{id}', ':id')
-    const handler = (request: FastifyRequest, reply: FastifyReply) => respond(table, routes, request, reply)
-    if (isJob) scope.all(url, { exposeHeadRoute: false }, handler)
-    else scope.route({ method: [...methodsOf(routes), 'OPTIONS'], url, exposeHeadRoute: false, handler })
+    const url = path.slice(scope.prefix.length)
+    if (!path.startsWith(jobs))
+      scope.route({ method: [...methodsOf(routes), 'OPTIONS'], url, exposeHeadRoute: false, handler })
   }
-  const longIds = `${table.links.base.slice(scope.prefix.length)}/*`
-  scope.all(longIds, { exposeHeadRoute: false }, (request, reply) => respondToLong(table, request, reply))
+  // Not `:id`: Fastify takes parameters of 100 characters at most, and ids may have 200.
+  scope.all(`${table.links.base.slice(scope.prefix.length)}/*`, { exposeHeadRoute: false }, handler)
 }
 
-/** An id may be longer than what Fastify takes for a parameter (100 characters unless told otherwise). */
-async function respondToLong(
+async function respond(
   table: RouteTable,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -105,36 +104,12 @@ async function respondToLong(
   return reply
 }
 
-function methodsOf(routes: readonly Route[]): string[] {
-  return routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
-}
-
-/** Whether Fastify could not read the body. */
-function isOfBody({ code }: FastifyError): boolean {
-  return code?.startsWith('FST_ERR_CTP_') ?? false
-}
-
-/** The same as the routes themselves say it. */
-function bodyError(error: FastifyError, bodyLimit: number, request: FastifyRequest): Error {
-  if (!isOfBody(error)) return error
-  if (error.statusCode === 413) return tooLarge(bodyLimit)
-  if (error.statusCode === 415) return typeUnsupported(request.headers['content-type'])
-  return bodyInvalid('the body is not as long as its Content-Length says')
-}
-
-async function respond(
-  table: RouteTable,
-  routes: readonly Route[],
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const { id = '' } = request.params as { id?: string }
-  return sendAnswer(reply, await table.answerFor(routes, askOf(request, reply), id))
-}
-
 function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
   if (!isStream(answer.body))
-    return reply.code(answer.status).headers(answer.headers).send(bodyText(answer.body))
+    return reply
+      .code(answer.status)
+      .headers(answer.headers)
+      .send(bodyText(answer.body) ?? undefined)
   reply.hijack()
   write({ ...answer, headers: { ...plainHeaders(reply), ...answer.headers } }, reply.request.raw, reply.raw)
   return reply
@@ -152,6 +127,19 @@ function askOf(request: FastifyRequest, reply: FastifyReply): NodeAsk {
 }
 
 const EMPTY = new Uint8Array()
+
+/** Whether Fastify could not read the body. */
+function isOfBody({ code }: FastifyError): boolean {
+  return code?.startsWith('FST_ERR_CTP_') ?? false
+}
+
+/** The same as the routes themselves say it. */
+function bodyError(error: FastifyError, bodyLimit: number, request: FastifyRequest): Error {
+  if (!isOfBody(error)) return error
+  if (error.statusCode === 413) return tooLarge(bodyLimit)
+  if (error.statusCode === 415) return typeUnsupported(request.headers['content-type'])
+  return bodyInvalid('the body is not as long as its Content-Length says')
+}
 
 function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? '/'
