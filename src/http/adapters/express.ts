@@ -3,6 +3,8 @@ import { OffloadError } from '../../job/errors.ts'
 import type { AcceptedJob, AcceptOptions } from '../accept.ts'
 import { answerAccepted } from '../accept.ts'
 import type { Answer } from '../answer.ts'
+import { utf8 } from '../ask.ts'
+import { bodyInvalid } from '../body.ts'
 import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
 import { idempotencyOptions } from '../idempotency.ts'
 import { problemOf } from '../problem.ts'
@@ -64,10 +66,26 @@ function send(answer: Answer, req: Request, res: Response): void {
   write(answer, req, res)
 }
 
-/** `express.json()` may have read the body before: what it made of it is read again as text. */
+/** JSON has no infinite numbers: `1e999` was one before it was parsed. @throws BODY_INVALID */
+function refuseInfinity(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isFinite(value)) return value
+  throw new OffloadError('BODY_INVALID', 'the body has a number that is too large')
+}
+
+/** `express.json()` or `express.raw()` may have read the body before: what they made of it is read again as text. */
 function askOf(req: Request, res: Response): NodeAsk {
-  const wasRead = req.readableDidRead && req.body !== undefined
+  const body: unknown = req.body
+  const wasRead = req.readableDidRead && body !== undefined
   return wasRead
-    ? new NodeAsk(req, res, req.originalUrl, () => JSON.stringify(req.body))
+    ? new NodeAsk(req, res, req.originalUrl, () => (body instanceof Uint8Array ? utf8(body) : jsonOf(body)))
     : new NodeAsk(req, res, req.originalUrl)
+}
+
+/** Far deeper nesting can be read than written. @throws BODY_INVALID */
+function jsonOf(body: unknown): string {
+  try {
+    return JSON.stringify(body, refuseInfinity)
+  } catch (error) {
+    throw error instanceof OffloadError ? error : bodyInvalid('the body has too many levels of nesting')
+  }
 }
