@@ -56,7 +56,13 @@ export function acceptOperation(operationId: string, route: AcceptRoute, context
         ...jsonContent(components.schema('AcceptedJob')),
         ...links(context),
       },
-      ...components.problems([...BODY, ...INPUT, ...keyCodes(idempotency), 'QUEUE_FULL']),
+      ...components.problems([
+        ...BODY,
+        ...INPUT,
+        ...keyCodes(idempotency),
+        ...(callback === undefined ? [] : (['WEBHOOK_REFUSED'] as const)),
+        'QUEUE_FULL',
+      ]),
     },
     ...(callback === undefined ? {} : { callbacks: callbackItem(components) }),
   }
