@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
+import { OffloadError } from '../job/errors.ts'
 import type { JobEvent, Ledger } from '../ledger.ts'
 import { Recent } from './recent.ts'
 
@@ -14,6 +15,8 @@ export class Feed {
   #recent = new Recent()
   #reader: AbortController | undefined
   #filling: Promise<unknown> = Promise.resolve()
+  /** So many are about to follow. */
+  #coming = 0
 
   constructor(open: () => Promise<Ledger>, clock: Clock) {
     this.#open = open
@@ -30,30 +33,60 @@ export class Feed {
       listeners.delete(listener)
       if (jobId !== undefined && listeners.size === 0 && this.#byJob.get(jobId) === listeners)
         this.#byJob.delete(jobId)
-      if (this.#all.size === 0 && this.#byJob.size === 0) this.close()
+      this.#rest()
     }
   }
 
   /**
    * Tells first of the events of a job after one of them, then of every event from now on; in order, each once. A `gap`
-   * comes first when some are gone. However many follow, what is missing here is read from the ledger once.
+   * comes first when some are gone. However many follow, what is missing here is read from the ledger once. Resolves when
+   * every event up to `until` was told. @throws CLOSED
    */
-  async followAfter(jobId: string, after: number, listener: Listener): Promise<() => void> {
-    const filled = this.#filling.then(() => this.#fill(after))
-    this.#filling = filled.catch(() => undefined)
-    await filled
-    const { isWhole, events } = this.#recent.after(after, jobId)
-    if (!isWhole) listener(gapAt(after))
-    for (const event of events) listener(event)
-    return this.follow(jobId, (event) => {
-      if (event.eventId > after || event.type === 'gap') listener(event)
-    })
+  async followAfter(jobId: string, after: number, listener: Listener, until: number): Promise<() => void> {
+    this.#coming++
+    let stop: (() => void) | undefined
+    try {
+      const filled = this.#filling.then(() => this.#fill(after))
+      this.#filling = filled.catch(() => undefined)
+      await filled
+      const { isWhole, events } = this.#recent.after(after, jobId)
+      if (!isWhole) listener(gapAt(after))
+      for (const event of events) listener(event)
+      stop = this.follow(jobId, (event) => {
+        if (event.eventId > after || event.type === 'gap') listener(event)
+      })
+      if (isWhole) await this.#reaches(until)
+      return stop
+    } catch (error) {
+      stop?.()
+      throw error
+    } finally {
+      this.#coming--
+      this.#rest()
+    }
+  }
+
+  /** Closes when nobody follows. */
+  #rest(): void {
+    if (this.#all.size === 0 && this.#byJob.size === 0 && this.#coming === 0) this.close()
   }
 
   close(): void {
     this.#reader?.abort()
     this.#reader = undefined
     this.#recent = new Recent()
+  }
+
+  /** Resolves when the reader has come to this event. @throws CLOSED */
+  #reaches(eventId: number): Promise<void> {
+    if ((this.#recent.end ?? -1) >= eventId) return Promise.resolve()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const stop = this.follow(undefined, (event) => {
+      if (event.eventId >= eventId) resolve()
+    })
+    const onClose = (): void => reject(new OffloadError('CLOSED', 'this queue was closed'))
+    this.#reader?.signal.addEventListener('abort', onClose, { once: true })
+    return promise.finally(stop)
   }
 
   #start(from?: number): void {
@@ -81,7 +114,8 @@ export class Feed {
       if ((events.at(-1)?.eventId ?? start) >= start) break
     }
     enough.abort()
-    this.#recent.prepend(after, older)
+    // Meanwhile some may have been forgotten here, which would leave a hole.
+    if (this.#recent.start === start) this.#recent.prepend(after, older)
   }
 
   /** A gap concerns everybody: each listener hears of it and looks for itself. */

@@ -13,6 +13,11 @@ export class Recent {
     return this.#start
   }
 
+  /** Every event up to this one was read; undefined before the first. */
+  get end(): number | undefined {
+    return this.#events.at(-1)?.eventId ?? this.#start
+  }
+
   startAt(eventId: number): void {
     this.#start = eventId
   }
