@@ -14,7 +14,7 @@ import type { Ask } from './ask.ts'
 import { askOf } from './ask.ts'
 import { DEFAULT_BODY_BYTES } from './body.ts'
 import type { CorsOptions } from './cors.ts'
-import { corsHeaders, preflightAnswer } from './cors.ts'
+import { checkOrigin, corsHeaders, preflightAnswer } from './cors.ts'
 import { EventStreams } from './events.ts'
 import type { LinkOptions } from './links.ts'
 import { LinkMaker } from './links.ts'
@@ -102,7 +102,7 @@ export class RouteTable {
     this.routes = [
       ...this.acceptors.flatMap(acceptRoutes),
       ...openapiRoutes(base, options),
-      ...followRoutes(base, queue, access, this.links, this.#streams, options.result),
+      ...followRoutes(base, queue, access, this.links, this.#streams, options),
     ]
     checkDistinct(this.routes)
     this.#byPath = Map.groupBy(this.routes, ({ path }) => path)
@@ -168,7 +168,7 @@ function followRoutes(
   access: Access,
   links: LinkMaker,
   streams: EventStreams,
-  result: ResultHook | undefined,
+  { result, cors }: JobRoutesOptions,
 ): Route[] {
   return [
     ...(access.lists
@@ -202,6 +202,7 @@ function followRoutes(
       method: 'POST',
       path: `${base}/{id}/cancel`,
       answer: async (ask, id) => {
+        checkOrigin(cors, ask)
         const job = await access.job(ask, id, 'cancel')
         return cancelAnswer(job.id, await queue.cancel(job.id), links)
       },
