@@ -3,6 +3,7 @@ export type { MessageBroker } from './backends/registry.ts'
 export type { Accepted, Beat, Broker, Claim, Depth, Features, LeaseState, Room, Want } from './broker.ts'
 export type { Duration } from './duration.ts'
 export type { CancelVerdict, Handle } from './handle.ts'
+export { type Content, type ContentOptions, content } from './job/content.ts'
 export {
   AbortedError,
   BackendError,

@@ -1,5 +1,6 @@
 import type { Handle } from '../handle.ts'
 import { OffloadError } from '../job/errors.ts'
+import { validate } from '../job/payload.ts'
 import type { AnyTask, EnqueueOptions, OnDone, Task } from '../task.ts'
 import { onDoneOf } from '../task.ts'
 import type { AnswerParts, Waits } from './accept.ts'
@@ -20,7 +21,7 @@ export interface AcceptRoute {
   readonly idempotency?: IdempotencyRule
   /** Takes up to so many jobs in one request at `{path}/batch`. @default 0: not at all */
   readonly batch?: number
-  /** What else `enqueue()` is told of this request. */
+  /** What else `enqueue()` is told of this request. The input fits the schema; it is as it was sent. */
   // biome-ignore lint/suspicious/noExplicitAny: routes of every input stand in one table
   readonly options?: (input: any, request: Request) => EnqueueOptions
   /** Takes a `callbackUrl` from the body and has it told of the end: `callback: hooks.to` of `offload/webhooks`. */
@@ -114,6 +115,7 @@ export class Acceptor {
     const { task, options, callback } = this.route
     const { input, callbackUrl } = callback === undefined ? { input: body } : withoutCallback(body)
     const trace = traceOf(ask)
+    if (options !== undefined) await validate(task.input, input, task.name)
     const own = options?.(input, ask.request)
     return this.#parts.queue.enqueue(task, input, {
       ...(trace === undefined ? {} : { trace }),

@@ -15,6 +15,7 @@ export interface AccessOptions {
   readonly list?: (request: Request) => boolean | ListScope | Promise<boolean | ListScope>
 }
 
+/** Where there is a `tenant` hook, `tenant` is that of the request unless it is named here. */
 export type ListScope = Pick<FindQuery, 'tenant' | 'queue' | 'task'>
 
 interface JobReader {
@@ -62,7 +63,8 @@ export class Access {
     const allowed = (await list?.(ask.request)) ?? false
     if (allowed === false) throw new OffloadError('FORBIDDEN', 'this request may not list jobs')
     const own = tenant === undefined ? undefined : await tenant(ask.request)
-    if (tenant !== undefined && own === undefined && allowed === true)
+    const isOfOneTenant = own !== undefined || (allowed !== true && Object.hasOwn(allowed, 'tenant'))
+    if (tenant !== undefined && !isOfOneTenant)
       throw new OffloadError('FORBIDDEN', 'this request is of no tenant, so it may not list jobs')
     return { ...(own === undefined ? {} : { tenant: own }), ...(allowed === true ? {} : allowed) }
   }

@@ -11,7 +11,7 @@ export interface CorsOptions {
 
 const EXPOSED = 'ETag, Location, Retry-After, Preference-Applied, Idempotent-Replayed, Content-Location'
 const TAKEN =
-  'Content-Type, Idempotency-Key, Prefer, If-None-Match, Last-Event-ID, Authorization, Traceparent'
+  'Content-Type, Idempotency-Key, Prefer, If-None-Match, Last-Event-ID, Authorization, Traceparent, Tracestate'
 const PREFLIGHT_SECONDS = '600'
 
 export function corsHeaders({ origins, credentials }: CorsOptions, ask: Ask): Record<string, string> {

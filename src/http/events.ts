@@ -49,9 +49,12 @@ export class EventStreams {
       throw new OffloadError('QUEUE_FULL', 'too many streams are open', { retryAfterMs: 5000 })
     const after = lastEventId(ask)
     const session = new Session(job.id, this.#views)
-    if (after === undefined) session.begin(job)
-    if (after !== undefined || !isEnded(job.state))
-      session.onEnd(await this.#queue.follow(job.id, after ?? job.eventId, (event) => session.tell(event)))
+    // A number that is still to come is of another ledger than this one, or made up.
+    const isAhead = after !== undefined && after > job.eventId
+    if (after === undefined || isAhead) session.begin(isAhead ? 'reset' : 'state', job)
+    const from = after === undefined || isAhead ? job.eventId : after
+    if (!session.channel.isEnded)
+      session.onEnd(await this.#queue.follow(job.id, from, (event) => session.tell(event)))
     if (isEnded(job.state) && session.isSilent) {
       session.channel.end()
       return { status: 204, headers: { 'cache-control': 'no-store' }, body: undefined }
@@ -155,8 +158,8 @@ class Session {
     else this.#ends.push(end)
   }
 
-  begin(job: JobView): void {
-    this.#snapshot('state', this.#views.snapshot(job))
+  begin(name: 'state' | 'reset', job: JobView): void {
+    this.#snapshot(name, this.#views.snapshot(job))
   }
 
   tell(event: JobEvent): void {
@@ -167,12 +170,14 @@ class Session {
   }
 
   /** An end is told with all that the job came to; after a gap it is told anew how the job stands. */
-  #lookAgain(name: string, { eventId }: JobEvent): void {
+  #lookAgain(name: string, event: JobEvent): void {
     this.#told = Math.max(this.#told, 0)
     this.#views.of(this.#jobId).then(
       (snapshot) => {
         if (snapshot === undefined) return this.channel.end()
-        if (name === 'reset' || eventId > this.#told) this.#snapshot(name, snapshot)
+        const isStale = snapshot.eventId < event.eventId
+        if (isStale && name !== 'reset') this.#lookAgain(name, event)
+        else if (name === 'reset' || event.eventId > this.#told) this.#snapshot(name, snapshot)
       },
       () => this.channel.end(),
     )
@@ -187,7 +192,7 @@ class Session {
     const isFirst = this.#told <= 0
     this.#told = Math.max(this.#told, eventId)
     this.channel.push(
-      `${isFirst ? `retry: ${RETRY_MS}\n` : ''}id: ${eventId}\nevent: ${name}\ndata: ${data}\n\n`,
+      `${isFirst ? `retry: ${RETRY_MS}\n` : ''}id: ${this.#told}\nevent: ${name}\ndata: ${data}\n\n`,
     )
   }
 }

@@ -44,7 +44,7 @@ function queryOf(query: URLSearchParams): FindQuery {
   for (const name of query.keys())
     if (!KNOWN.includes(name) || query.getAll(name).length > 1)
       throw refused(
-        `the query has ${JSON.stringify(name.slice(0, 40))} ${KNOWN.includes(name) ? 'twice' : `, which is none of ${KNOWN.join(', ')}`}`,
+        `the query has ${JSON.stringify(name.slice(0, 40))}${KNOWN.includes(name) ? ' twice' : `, which is none of ${KNOWN.join(', ')}`}`,
       )
   const found: { -readonly [K in keyof FindQuery]: FindQuery[K] } = { limit: 50 }
   for (const name of ['task', 'queue', 'key', 'cursor'] as const) {

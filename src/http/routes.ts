@@ -46,8 +46,14 @@ export interface JobRoutesOptions extends AccessOptions {
   readonly cors?: CorsOptions
 }
 
+/** What holds streams open: a server that closes ends them first. */
+export interface HoldsStreams {
+  /** Ends the open event streams; clients come back elsewhere, to where they were. */
+  close(): void
+}
+
 /** Answers a request, or undefined when it is for someone else. */
-export type JobRoutes = (request: Request) => Promise<Response | undefined>
+export type JobRoutes = HoldsStreams & ((request: Request) => Promise<Response | undefined>)
 
 /**
  * The accept routes, `GET {base}` where there is a `list` hook, and `GET {base}/{id}`, `GET {base}/{id}/result`, `GET {base}/{id}/events` and
@@ -55,10 +61,11 @@ export type JobRoutes = (request: Request) => Promise<Response | undefined>
  */
 export function jobRoutes(queue: JobSource, options: JobRoutesOptions = {}): JobRoutes {
   const table = new RouteTable(queue, options)
-  return async (request) => {
+  const routes = async (request: Request): Promise<Response | undefined> => {
     const answer = await table.answer(askOf(request))
     return answer === undefined ? undefined : toResponse(answer)
   }
+  return Object.assign(routes, { close: () => table.close() })
 }
 
 /** A route as a framework of its own routing registers it: `{id}` stands for one segment. */
@@ -103,10 +110,16 @@ export class RouteTable {
     this.#byPath = Map.groupBy(this.routes, ({ path }) => path)
   }
 
-  /** Undefined when the request is for someone else. Never rejects. */
-  async answer(ask: Ask): Promise<Answer | undefined> {
+  /**
+   * Undefined when the request is for someone else, who may also take other methods of an accept route; alone, those are
+   * refused. Never rejects.
+   */
+  async answer(ask: Ask, isAlone = false): Promise<Answer | undefined> {
     const match = this.#match(ask.path)
-    return match === undefined ? undefined : this.answerFor(match.routes, ask, match.id)
+    if (match === undefined) return undefined
+    const { routes, id } = match
+    const isShared = id === '' && ask.method !== 'OPTIONS' && !methodsOf(routes).includes(ask.method)
+    return isShared && !isAlone ? undefined : this.answerFor(routes, ask, id)
   }
 
   /** Answers for the routes of one path. Never rejects. */
@@ -207,7 +220,7 @@ async function answerBy(route: Route, ask: Ask, id: string): Promise<Answer> {
   }
 }
 
-function methodsOf(routes: readonly Route[]): string[] {
+export function methodsOf(routes: readonly Route[]): string[] {
   return routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
 }
 

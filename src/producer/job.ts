@@ -23,13 +23,21 @@ export function makeJob(
   options: EnqueueOptions,
   making: Making,
 ): Job | Promise<Job> {
-  const { now, newId, payloadBytes } = making
-  const payload = encode(input, payloadBytes)
+  const payload = encode(input, making.payloadBytes)
+  const checked = validate(task.input, input, task.name)
+  return checked instanceof Promise
+    ? checked.then(() => jobOf(task, input, payload, options, making))
+    : jobOf(task, input, payload, options, making)
+}
+
+/** The job of an input that fits: a key is told from no other. */
+function jobOf(task: AnyTask, input: unknown, payload: string, options: EnqueueOptions, making: Making): Job {
+  const { now, newId } = making
   const key = options.key ?? task.keyOf(input)
   const runAt = runAtOf(options, now)
   const id = options.id === undefined ? newId(now) : checkId(options.id)
   const onDone = options.onDone === undefined ? task.onDone : onDoneOf(options.onDone)
-  const job: Job = {
+  return {
     id,
     task: task.name,
     queue: task.queue,
@@ -45,8 +53,6 @@ export function makeJob(
     ...(options.idempotencyKey === undefined ? {} : { idempotency: idempotencyOf(options, task, payload) }),
     ...(onDone.length === 0 ? {} : { onDone: onDone.map((one) => followUpOf(one, making)) }),
   }
-  const checked = validate(task.input, input, task.name)
-  return checked instanceof Promise ? checked.then(() => job) : job
 }
 
 /** @throws TASK_UNKNOWN */

@@ -14,6 +14,7 @@ export class Feed {
   #recent = new Recent()
   #reader: AbortController | undefined
   #filling: Promise<unknown> = Promise.resolve()
+  #joining = 0
 
   constructor(open: () => Promise<Ledger>, clock: Clock) {
     this.#open = open
@@ -30,7 +31,7 @@ export class Feed {
       listeners.delete(listener)
       if (jobId !== undefined && listeners.size === 0 && this.#byJob.get(jobId) === listeners)
         this.#byJob.delete(jobId)
-      if (this.#all.size === 0 && this.#byJob.size === 0) this.close()
+      this.#closeIfAlone()
     }
   }
 
@@ -39,21 +40,32 @@ export class Feed {
    * comes first when some are gone. However many follow, what is missing here is read from the ledger once.
    */
   async followAfter(jobId: string, after: number, listener: Listener): Promise<() => void> {
-    const filled = this.#filling.then(() => this.#fill(after))
-    this.#filling = filled.catch(() => undefined)
-    await filled
-    const { isWhole, events } = this.#recent.after(after, jobId)
-    if (!isWhole) listener(gapAt(after))
-    for (const event of events) listener(event)
-    return this.follow(jobId, (event) => {
-      if (event.eventId > after || event.type === 'gap') listener(event)
-    })
+    this.#joining++
+    try {
+      const filled = this.#filling.then(() => this.#fill(after))
+      this.#filling = filled.catch(() => undefined)
+      await filled
+      const { isWhole, events } = this.#recent.after(after, jobId)
+      if (!isWhole) listener(gapAt(after))
+      for (const event of events) listener(event)
+      return this.follow(jobId, (event) => {
+        if (event.eventId > after || event.type === 'gap') listener(event)
+      })
+    } finally {
+      this.#joining--
+      this.#closeIfAlone()
+    }
   }
 
   close(): void {
     this.#reader?.abort()
     this.#reader = undefined
     this.#recent = new Recent()
+  }
+
+  /** Not while somebody joins: what was read for them would be followed by a hole. */
+  #closeIfAlone(): void {
+    if (this.#joining === 0 && this.#all.size === 0 && this.#byJob.size === 0) this.close()
   }
 
   #start(from?: number): void {
@@ -71,6 +83,8 @@ export class Feed {
       this.#reader?.abort()
       this.#reader = undefined
       this.#start(after)
+      // Those who listen already may have been about to hear of what comes before.
+      this.#tell(gapAt(after))
       return
     }
     if (after >= start || start - after > Recent.MOST) return
@@ -81,7 +95,7 @@ export class Feed {
       if ((events.at(-1)?.eventId ?? start) >= start) break
     }
     enough.abort()
-    this.#recent.prepend(after, older)
+    if (this.#recent.start === start) this.#recent.prepend(after, older)
   }
 
   /** A gap concerns everybody: each listener hears of it and looks for itself. */

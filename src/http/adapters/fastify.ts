@@ -10,7 +10,7 @@ import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
 import { idempotencyOptions } from '../idempotency.ts'
 import { plainProblem, problemOf } from '../problem.ts'
 import type { JobRoutesOptions, JobSource, Route } from '../routes.ts'
-import { RouteTable } from '../routes.ts'
+import { methodsOf, RouteTable } from '../routes.ts'
 import { NodeAsk, write } from './wire.ts'
 
 declare module 'fastify' {
@@ -50,8 +50,8 @@ export async function offloadFastify(app: FastifyInstance, options: OffloadFasti
   })
   app.decorateRequest('idempotency', function (this: FastifyRequest, rule = 'optional') {
     const key = this.headers['idempotency-key']
-    const route = `${this.method} ${this.routeOptions.url ?? this.url}`
-    return idempotencyOptions(Array.isArray(key) ? key.join(', ') : key, rule, route, this.body ?? null)
+    const route = `${this.method} ${pathOf(this)}`
+    return idempotencyOptions(Array.isArray(key) ? key.join(', ') : key, rule, route, this.body)
   })
   app.setErrorHandler((error, request, reply) => {
     if (!(error instanceof OffloadError || error instanceof Response)) throw error
@@ -91,10 +91,6 @@ function mount(scope: FastifyInstance, table: RouteTable, bodyLimit: number): vo
     if (isJob) scope.all(url, { exposeHeadRoute: false }, handler)
     else scope.route({ method: [...methodsOf(routes), 'OPTIONS'], url, exposeHeadRoute: false, handler })
   }
-}
-
-function methodsOf(routes: readonly Route[]): string[] {
-  return routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
 }
 
 async function respond(

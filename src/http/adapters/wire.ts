@@ -115,9 +115,13 @@ function isBodiless({ headers }: IncomingMessage): boolean {
   return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
 }
 
+/** A client that takes nothing of what it asked for in this time is gone. */
+const STALLED_MS = 60_000
+
 /** Takes the next part when the client has taken the one before. */
 async function pour(body: Stream, res: ServerResponse): Promise<void> {
   const leave = (): void => void body.return?.()
+  if (res.closed) return leave()
   res.once('close', leave)
   res.flushHeaders()
   try {
@@ -134,7 +138,9 @@ async function pour(body: Stream, res: ServerResponse): Promise<void> {
 function drained(res: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     if (res.closed) return resolve()
+    const stalled = setTimeout(() => res.destroy(), STALLED_MS).unref()
     const go = (): void => {
+      clearTimeout(stalled)
       res.off('drain', go)
       res.off('close', go)
       resolve()
