@@ -65,13 +65,19 @@ function send(answer: Answer, req: Request, res: Response): void {
   write(answer, req, res)
 }
 
+/** JSON has no infinite numbers: `1e999` was one before it was parsed. @throws BODY_INVALID */
+function refuseInfinity(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isFinite(value)) return value
+  throw new OffloadError('BODY_INVALID', 'the body has a number that is too large')
+}
+
 /** `express.json()` or `express.raw()` may have read the body before: what they made of it is read again as text. */
 function askOf(req: Request, res: Response): NodeAsk {
   const body: unknown = req.body
   const wasRead = req.readableDidRead && body !== undefined
   return wasRead
     ? new NodeAsk(req, res, req.originalUrl, () =>
-        body instanceof Uint8Array ? utf8(body) : JSON.stringify(body),
+        body instanceof Uint8Array ? utf8(body) : JSON.stringify(body, refuseInfinity),
       )
     : new NodeAsk(req, res, req.originalUrl)
 }

@@ -9,7 +9,7 @@ import { DEFAULT_BODY_BYTES } from '../body.ts'
 import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
 import { idempotencyOptions } from '../idempotency.ts'
 import { plainProblem, problemOf } from '../problem.ts'
-import type { JobRoutesOptions, JobSource, Route } from '../routes.ts'
+import type { JobRoutesOptions, JobSource } from '../routes.ts'
 import { methodsOf, RouteTable } from '../routes.ts'
 import { NodeAsk, write } from './wire.ts'
 
@@ -84,28 +84,34 @@ function mount(scope: FastifyInstance, table: RouteTable, bodyLimit: number): vo
           : problemOf(error, pathOf(request))
     return sendAnswer(reply, answer)
   })
+  const handler = (request: FastifyRequest, reply: FastifyReply) => respond(table, request, reply)
+  const jobs = `${table.links.base}/{id}`
   for (const [path, routes] of Map.groupBy(table.routes, (route) => route.path)) {
-    const isJob = path.startsWith(`${table.links.base}/{id}`)
-    const url = path.slice(scope.prefix.length).replace('{id}', ':id')
-    const handler = (request: FastifyRequest, reply: FastifyReply) => respond(table, routes, request, reply)
-    if (isJob) scope.all(url, { exposeHeadRoute: false }, handler)
-    else scope.route({ method: [...methodsOf(routes), 'OPTIONS'], url, exposeHeadRoute: false, handler })
+    const url = path.slice(scope.prefix.length)
+    if (!path.startsWith(jobs))
+      scope.route({ method: [...methodsOf(routes), 'OPTIONS'], url, exposeHeadRoute: false, handler })
   }
+  // Not `:id`: Fastify takes parameters of 100 characters at most, and ids may have 200.
+  scope.all(`${table.links.base.slice(scope.prefix.length)}/*`, { exposeHeadRoute: false }, handler)
 }
 
 async function respond(
   table: RouteTable,
-  routes: readonly Route[],
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const { id = '' } = request.params as { id?: string }
-  return sendAnswer(reply, await table.answerFor(routes, askOf(request, reply), id))
+  const answer = await table.answer(askOf(request, reply))
+  if (answer !== undefined) return sendAnswer(reply, answer)
+  reply.callNotFound()
+  return reply
 }
 
 function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
   if (!isStream(answer.body))
-    return reply.code(answer.status).headers(answer.headers).send(bodyText(answer.body))
+    return reply
+      .code(answer.status)
+      .headers(answer.headers)
+      .send(bodyText(answer.body) ?? undefined)
   reply.hijack()
   write({ ...answer, headers: { ...plainHeaders(reply), ...answer.headers } }, reply.request.raw, reply.raw)
   return reply

@@ -105,10 +105,17 @@ export async function bytesOf(req: IncomingMessage, limit: number): Promise<Uint
 
 /** Writes an answer. A body that was not read through ends the connection, so that nobody waits for the rest of it. */
 export function write({ status, headers, body }: Answer, req: IncomingMessage, res: ServerResponse): void {
+  // Somebody else has answered, such as a timeout.
+  if (res.headersSent) return isStream(body) ? void body.return?.() : undefined
   if (!req.complete && !isBodiless(req)) res.shouldKeepAlive = false
-  res.writeHead(status, headers)
-  if (!isStream(body)) res.end(bodyText(body) ?? undefined)
-  else void pour(body, res)
+  if (isStream(body)) {
+    res.writeHead(status, headers)
+    void pour(body, res)
+    return
+  }
+  const bytes = bodyText(body)
+  res.writeHead(status, bytes === null ? headers : { ...headers, 'content-length': Buffer.byteLength(bytes) })
+  res.end(bytes ?? undefined)
 }
 
 function isBodiless({ headers }: IncomingMessage): boolean {
