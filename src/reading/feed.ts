@@ -15,6 +15,7 @@ export class Feed {
   #reader: AbortController | undefined
   #filling: Promise<unknown> = Promise.resolve()
   #joining = 0
+  #waiting: { readonly eventId: number; readonly resolve: () => void }[] = []
 
   constructor(open: () => Promise<Ledger>, clock: Clock) {
     this.#open = open
@@ -44,7 +45,7 @@ export class Feed {
     try {
       const filled = this.#filling.then(() => this.#fill(after))
       this.#filling = filled.catch(() => undefined)
-      await filled
+      await this.#hasRead(await filled)
       const { isWhole, events } = this.#recent.after(after, jobId)
       if (!isWhole) listener(gapAt(after))
       for (const event of events) listener(event)
@@ -61,6 +62,7 @@ export class Feed {
     this.#reader?.abort()
     this.#reader = undefined
     this.#recent = new Recent()
+    this.#letGo(Number.POSITIVE_INFINITY)
   }
 
   /** Not while somebody joins: what was read for them would be followed by a hole. */
@@ -75,19 +77,22 @@ export class Feed {
     void this.#read(from, this.#reader.signal)
   }
 
-  /** Sees to it that the recent events reach back to this one, where the ledger still has them and they are not too many. */
-  async #fill(after: number): Promise<void> {
+  /**
+   * Sees to it that the recent events reach back to this one, where the ledger still has them and they are not too many.
+   * Answers up to where they must be read.
+   */
+  async #fill(after: number): Promise<number> {
     const ledger = await this.#open()
-    const { start } = this.#recent
-    if (start === undefined) {
+    const { eventId } = await ledger.find({ ids: [], limit: 1 })
+    if (this.#recent.start === undefined) {
       this.#reader?.abort()
       this.#reader = undefined
-      this.#start(after)
+      this.#start(eventId)
       // Those who listen already may have been about to hear of what comes before.
-      this.#tell(gapAt(after))
-      return
+      this.#tell(gapAt(eventId))
     }
-    if (after >= start || start - after > Recent.MOST) return
+    const { start = eventId } = this.#recent
+    if (after >= start || start - after > Recent.MOST) return eventId
     const older: JobEvent[] = []
     const enough = new AbortController()
     for await (const events of ledger.watch(after, enough.signal)) {
@@ -96,6 +101,21 @@ export class Feed {
     }
     enough.abort()
     if (this.#recent.start === start) this.#recent.prepend(after, older)
+    return eventId
+  }
+
+  /** Resolves when the events up to this one have been told. */
+  #hasRead(eventId: number): Promise<void> {
+    if (this.#recent.end >= eventId) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#waiting.push({ eventId, resolve })
+    })
+  }
+
+  #letGo(eventId: number): void {
+    if (this.#waiting.length === 0) return
+    for (const one of this.#waiting) if (one.eventId <= eventId) one.resolve()
+    this.#waiting = this.#waiting.filter((one) => one.eventId > eventId)
   }
 
   /** A gap concerns everybody: each listener hears of it and looks for itself. */
@@ -110,6 +130,7 @@ export class Feed {
             this.#recent.add(event)
             this.#tell(event)
           }
+          this.#letGo(this.#recent.end)
         }
       } catch {
         await sleep(this.#clock, 500, signal)

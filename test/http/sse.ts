@@ -26,14 +26,14 @@ export class EventReader {
       const block = await this.#block()
       if (block === undefined) return undefined
       const fields = block.split('\n').map((line) => /^([^:]*)(?:: ?)?(.*)$/.exec(line) ?? [])
-      const valueOf = (wanted: string): string | undefined => fields.find(([, name]) => name === wanted)?.[2]
+      const field = (wanted: string): string | undefined => fields.find(([, name]) => name === wanted)?.[2]
       this.comments += fields.filter(([, name]) => name === '').length
-      const data = valueOf('data')
+      const data = field('data')
       if (data === undefined) continue
-      const retry = valueOf('retry')
+      const retry = field('retry')
       return {
-        id: Number(valueOf('id')),
-        event: valueOf('event') ?? 'message',
+        id: Number(field('id')),
+        event: field('event') ?? 'message',
         data: JSON.parse(data),
         retry: retry === undefined ? undefined : Number(retry),
       }

@@ -106,7 +106,10 @@ export async function bytesOf(req: IncomingMessage, limit: number): Promise<Uint
 /** Writes an answer. A body that was not read through ends the connection, so that nobody waits for the rest of it. */
 export function write({ status, headers, body }: Answer, req: IncomingMessage, res: ServerResponse): void {
   // Somebody else has answered, such as a timeout.
-  if (res.headersSent) return isStream(body) ? void body.return?.() : undefined
+  if (res.headersSent) {
+    if (isStream(body)) void body.return?.()
+    return
+  }
   if (!req.complete && !isBodiless(req)) res.shouldKeepAlive = false
   if (isStream(body)) {
     res.writeHead(status, headers)
