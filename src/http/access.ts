@@ -15,8 +15,12 @@ export interface AccessOptions {
   readonly list?: (request: Request) => boolean | ListScope | Promise<boolean | ListScope>
 }
 
-/** Where there is a `tenant` hook, `tenant` is that of the request unless it is named here. */
-export type ListScope = Pick<FindQuery, 'tenant' | 'queue' | 'task'>
+export interface ListScope {
+  readonly queue?: string
+  readonly task?: string
+  /** @default that of the request, where there is a `tenant` hook; undefined for those of all tenants */
+  readonly tenant?: string | undefined
+}
 
 interface JobReader {
   get(id: string): Promise<JobView | undefined>
@@ -58,15 +62,16 @@ export class Access {
   }
 
   /** What this request may list. @throws FORBIDDEN */
-  async scope(ask: Ask): Promise<ListScope> {
+  async scope(ask: Ask): Promise<Pick<FindQuery, 'tenant' | 'queue' | 'task'>> {
     const { list, tenant } = this.#options
     const allowed = (await list?.(ask.request)) ?? false
     if (allowed === false) throw new OffloadError('FORBIDDEN', 'this request may not list jobs')
     const own = tenant === undefined ? undefined : await tenant(ask.request)
-    const isOfOneTenant = own !== undefined || (allowed !== true && Object.hasOwn(allowed, 'tenant'))
-    if (tenant !== undefined && !isOfOneTenant)
+    const { tenant: of, ...narrowed } = { tenant: own, ...(allowed === true ? {} : allowed) }
+    const isNamed = allowed !== true && Object.hasOwn(allowed, 'tenant')
+    if (tenant !== undefined && own === undefined && !isNamed)
       throw new OffloadError('FORBIDDEN', 'this request is of no tenant, so it may not list jobs')
-    return { ...(own === undefined ? {} : { tenant: own }), ...(allowed === true ? {} : allowed) }
+    return { ...narrowed, ...(of === undefined ? {} : { tenant: of }) }
   }
 
   /** An id that can be guessed is for those whom a hook or a signature lets in. */

@@ -125,18 +125,19 @@ export class RouteTable {
   /** Answers for the routes of one path. Never rejects. */
   async answerFor(routes: readonly Route[], ask: Ask, id: string): Promise<Answer> {
     const methods = methodsOf(routes)
-    const cors = this.#cors === undefined ? {} : corsHeaders(this.#cors, ask)
     if (ask.method === 'OPTIONS') return preflightAnswer(methods, this.#cors, ask)
     const method = ask.method === 'HEAD' ? 'GET' : ask.method
     const route = routes.find((one) => one.method === method)
     const { status, headers, body } =
       route === undefined ? notAllowed(methods) : await answerBy(route, ask, id)
     if (ask.method === 'HEAD' && isStream(body)) void body.return?.()
-    return {
-      status,
-      headers: this.#cors === undefined ? headers : { ...headers, ...cors },
-      body: ask.method === 'HEAD' ? undefined : body,
-    }
+    return this.shownTo(ask, { status, headers, body: ask.method === 'HEAD' ? undefined : body })
+  }
+
+  /** The answer as pages of other origins may see it. */
+  shownTo(ask: Ask, answer: Answer): Answer {
+    if (this.#cors === undefined) return answer
+    return { ...answer, headers: { ...answer.headers, ...corsHeaders(this.#cors, ask) } }
   }
 
   /** Ends the streams, so that a server can close. */

@@ -82,7 +82,7 @@ function mount(scope: FastifyInstance, table: RouteTable, bodyLimit: number): vo
         : status < 500
           ? plainProblem(status, error.message, undefined, pathOf(request))
           : problemOf(error, pathOf(request))
-    return sendAnswer(reply, answer)
+    return sendAnswer(reply, table.shownTo(askOf(request, reply), answer))
   })
   const handler = (request: FastifyRequest, reply: FastifyReply) => respond(table, request, reply)
   const jobs = `${table.links.base}/{id}`

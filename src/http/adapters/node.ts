@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { answerOf, toResponse } from '../answer.ts'
+import { checkLength } from '../ask.ts'
 import { plainProblem, problemOf } from '../problem.ts'
 import type { HoldsStreams, JobRoutesOptions, JobSource } from '../routes.ts'
 import { RouteTable } from '../routes.ts'
@@ -50,6 +51,7 @@ async function answer(
   limit: number,
 ): Promise<Response> {
   try {
+    checkLength(req.headers['content-length'], limit)
     const body = await bytesOf(req, limit)
     const request = toRequest(req, res, body)
     if (request === undefined) return toResponse(plainProblem(400, 'Bad Request'))
