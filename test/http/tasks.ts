@@ -38,4 +38,4 @@ export const bytes: Uint8Array = Uint8Array.of(0, 255, 254, 128, 10, 13, 0)
 
 export const long = task('long', { input: z.object({}), run: () => 'x'.repeat(20_000) })
 
-export const tasks = [echo, hold, file, long]
+export const tasks = [echo, hold, file, long] as const
