@@ -24,6 +24,13 @@ app.register(offloadFastify, {
 })
 app.get('/', (_request, reply) => reply.type('text/html').send('<!doctype html><title>shop</title>'))
 await app.listen({ port, host: '127.0.0.1' })
-process.once('SIGTERM', () => void app.close().then(() => queue.close()))
+process.once(
+  'SIGTERM',
+  () =>
+    void app
+      .close()
+      .then(() => queue.close())
+      .then(() => process.disconnect()),
+)
 process.once('disconnect', () => process.exit())
 process.send?.((app.server.address() as { port: number }).port)
