@@ -58,7 +58,7 @@ const asked = process.argv.slice(2)
 const wanted = (name: string, among: object): boolean =>
   !asked.some((one) => one in among) || asked.includes(name)
 
-for (const other of ['http', 'growth']) {
+for (const other of ['http', 'growth', 'sse', 'schedules']) {
   if (!asked.includes(other)) continue
   await import(`./${other}/main.ts`)
   process.exit()

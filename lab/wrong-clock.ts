@@ -14,7 +14,9 @@ export function wrongClock(jumps: readonly Jump[], clock: Clock = systemClock): 
       const now = clock.now()
       return now + (jumps.findLast(({ at }) => at <= now)?.offMs ?? 0)
     },
-    after: (ms, run) => clock.after(ms, run),
+    elapsed: () => clock.elapsed(),
+    after: (ms, run, kind) => clock.after(ms, run, kind),
+    keepAlive: () => clock.keepAlive(),
   }
 }
 

@@ -77,6 +77,20 @@ export function linkProblems(root: string): string[] {
   })
 }
 
+/** The fenced blocks that say which file they are taken from, and are not in it. */
+export function excerptProblems(root: string): string[] {
+  return pagesBelow(root).flatMap((page) => {
+    const markdown = readFileSync(join(root, page), 'utf8')
+    return [...markdown.matchAll(/^<!-- (\S+\.\w+) -->\n```\w*\n([\s\S]*?)^```$/gm)].flatMap(
+      ([, path = '', code = '']) => {
+        if (!existsSync(join(root, path))) return [`${page} shows ${path}, which does not exist.`]
+        if (readFileSync(join(root, path), 'utf8').includes(code)) return []
+        return [`${page} shows lines of ${path} that are not in it: ${code.trim().split('\n', 1)[0]}`]
+      },
+    )
+  })
+}
+
 /** The error codes that the reference leaves out, and those it still has but the source does not. */
 export async function errorCodeProblems(root: string): Promise<string[]> {
   if (!existsSync(join(root, errorsSource))) return []
@@ -96,7 +110,7 @@ export async function errorCodeProblems(root: string): Promise<string[]> {
 
 if (import.meta.main) {
   const root = join(import.meta.dirname, '..')
-  const problems = [...linkProblems(root), ...(await errorCodeProblems(root))]
+  const problems = [...linkProblems(root), ...excerptProblems(root), ...(await errorCodeProblems(root))]
   for (const problem of problems) console.error(problem)
   console.log(`${pagesBelow(root).length} pages, ${problems.length} problems`)
   if (problems.length > 0) process.exitCode = 1

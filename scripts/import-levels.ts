@@ -12,28 +12,32 @@ interface Unit {
 export const units: Unit[] = [
   { path: 'src/clock.ts', level: 0 },
   { path: 'src/log.ts', level: 0 },
+  { path: 'src/version.ts', level: 0 },
   { path: 'src/batch.ts', level: 0 },
   { path: 'src/job/', level: 0, alsoImports: ['src/duration.ts'] },
   { path: 'src/duration.ts', level: 0, alsoImports: ['src/job/'] },
 
-  { path: 'src/task.ts', level: 1 },
+  { path: 'src/task.ts', level: 1, alsoImports: ['src/documents.ts'] },
   { path: 'src/broker.ts', level: 1, alsoImports: ['src/ledger.ts'] },
   { path: 'src/ledger.ts', level: 1, alsoImports: ['src/broker.ts'] },
-  { path: 'src/backend.ts', level: 1, alsoImports: ['src/broker.ts', 'src/ledger.ts'] },
+  { path: 'src/documents.ts', level: 1 },
+  { path: 'src/backend.ts', level: 1, alsoImports: ['src/broker.ts', 'src/ledger.ts', 'src/documents.ts'] },
 
   { path: 'src/backends/', level: 2 },
 
   { path: 'src/producer/', level: 3 },
   { path: 'src/worker/', level: 3 },
   { path: 'src/reading/', level: 3 },
+  { path: 'src/schedule/', level: 3, alsoImports: ['src/producer/'] },
 
-  { path: 'src/options.ts', level: 3 },
+  { path: 'src/options.ts', level: 3, alsoImports: ['src/schedule/'] },
 
   { path: 'src/handle.ts', level: 4 },
   { path: 'src/offload.ts', level: 4, alsoImports: ['src/handle.ts'] },
 
   { path: 'src/http/', level: 5 },
   { path: 'src/testing/', level: 5 },
+  { path: 'src/client/', level: 6 },
   { path: 'src/cli/', level: 5 },
 
   { path: 'src/index.ts', level: 6 },

@@ -1,5 +1,6 @@
 import type { Broker } from './broker.ts'
 import type { Clock } from './clock.ts'
+import type { Documents } from './documents.ts'
 import type { Ledger } from './ledger.ts'
 import type { Logger } from './log.ts'
 
@@ -7,6 +8,8 @@ import type { Logger } from './log.ts'
 export interface Backend {
   readonly broker: Broker
   readonly ledger?: Ledger
+  /** Wherever there is a ledger. */
+  readonly documents?: Documents
   close(): Promise<void>
 }
 

@@ -1,7 +1,8 @@
-/** Keeps the process alive while something is awaited that only timers without a reference would wake. Call the answer to let go. */
-export function keepAlive(): () => void {
-  const timer = setInterval(() => {}, 2 ** 30)
-  return () => clearInterval(timer)
+import { setImmediate } from 'node:timers' // not the global one, which fake timers of a test would stop
+
+/** Lets timers and I/O have their turn between the parts of a long work. */
+export function breath(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** So many turns of the event loop at most go into one call. */
@@ -36,7 +37,7 @@ export class Batcher<Item, Answer> {
 
   /** Resolves when everything that was added is answered. */
   async idle(): Promise<void> {
-    while (this.#waiting.length > 0 || this.#out > 0) await new Promise((resolve) => setImmediate(resolve))
+    while (this.#waiting.length > 0 || this.#out > 0) await breath()
   }
 
   add(item: Item): Promise<Answer> {

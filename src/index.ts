@@ -1,6 +1,14 @@
 export type { Backend, BackendOptions, Retention } from './backend.ts'
 export type { MessageBroker } from './backends/registry.ts'
 export type { Accepted, Beat, Broker, Claim, Depth, Features, LeaseState, Room, Want } from './broker.ts'
+export type {
+  Document,
+  DocumentChange,
+  DocumentQuery,
+  Documents,
+  DueDocuments,
+  DueQuery,
+} from './documents.ts'
 export type { Duration } from './duration.ts'
 export type { CancelVerdict, Handle } from './handle.ts'
 export { type Content, type ContentOptions, content } from './job/content.ts'
@@ -35,6 +43,9 @@ export { type BulkAnswer, type Offload, offload } from './offload.ts'
 export type { LimitOptions, OffloadOptions, RetentionOptions } from './options.ts'
 export type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'
 export type { JobView } from './reading/view.ts'
+export type { CatchUp, Overlap } from './schedule/plan.ts'
+export { type Schedule, type ScheduleOptions, schedule } from './schedule/schedule.ts'
+export type { Schedules, ScheduleView } from './schedule/schedules.ts'
 export {
   type AnyTask,
   type DoneTask,

@@ -20,6 +20,9 @@ import { Producer } from './producer/producer.ts'
 import type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'
 import { Reader } from './reading/reader.ts'
 import type { JobView } from './reading/view.ts'
+import { checkSchedules } from './schedule/schedule.ts'
+import { Schedules } from './schedule/schedules.ts'
+import { openedWith } from './schedule/upsert.ts'
 import type { AnyTask, EnqueueOptions, Task } from './task.ts'
 import type { WorkOptions } from './worker/work-plan.ts'
 import { Worker } from './worker/worker.ts'
@@ -47,6 +50,8 @@ export function offload(options: OffloadOptions): Offload {
 
 /** Producers, workers and questions about jobs, all on one backend. */
 export class Offload implements AsyncDisposable {
+  /** Work that is queued again and again. */
+  readonly schedules: Schedules
   readonly #tasks: ReadonlyMap<string, AnyTask>
   readonly #clock: Clock
   readonly #random: () => number
@@ -61,6 +66,7 @@ export class Offload implements AsyncDisposable {
 
   constructor(options: OffloadOptions, clock: Clock, random: () => number) {
     this.#tasks = byName(options.tasks)
+    for (const task of this.#tasks.values()) task.bind?.(async () => (await this.#open()).documents)
     this.#clock = clock
     this.#random = random
     this.#logger = options.logger ?? defaultLogger
@@ -78,7 +84,12 @@ export class Offload implements AsyncDisposable {
       retention: retentionOf(options.retention),
       timeoutMs,
     }
-    this.#openBackend = () => openBackend(url, options.ledger, backendOptions)
+    const schedules = checkSchedules(options.schedules ?? [], this.#tasks)
+    this.#openBackend = async () =>
+      openedWith(await openBackend(url, options.ledger, backendOptions), schedules, {
+        clock,
+        payloadBytes: this.#payloadBytes,
+      })
     const newId = idMaker((bytes) => void randomFillSync(bytes))
     const room = roomOf(options.limits?.waiting)
     this.#producer = new Producer({
@@ -91,6 +102,15 @@ export class Offload implements AsyncDisposable {
       timeoutMs,
     })
     this.#reader = new Reader(() => this.#ledger(), clock)
+    this.schedules = new Schedules({
+      open: () => this.#open(),
+      clock,
+      random,
+      logger: this.#logger,
+      tasks: this.#tasks,
+      newId,
+      payloadBytes: this.#payloadBytes,
+    })
   }
 
   /** Opens the backend now. @throws the coded error that says why it cannot be opened */
@@ -201,6 +221,7 @@ export class Offload implements AsyncDisposable {
       enqueue: (task, input, enqueueOptions) => this.enqueue(task, input, enqueueOptions),
       resultBytes: this.#payloadBytes,
       name: `${hostname()}:${process.pid}`,
+      beside: (signal) => this.schedules.tick(signal),
     })
     this.#workers.push(worker)
     return worker

@@ -5,6 +5,7 @@ import type { Duration } from './duration.ts'
 import { toMs } from './duration.ts'
 import { OffloadError } from './job/errors.ts'
 import type { Logger } from './log.ts'
+import type { Schedule } from './schedule/schedule.ts'
 import type { AnyTask } from './task.ts'
 
 export interface OffloadOptions {
@@ -12,6 +13,8 @@ export interface OffloadOptions {
   readonly url: string | MessageBroker
   /** Every task that is queued or run here. */
   readonly tasks: readonly AnyTask[]
+  /** Stored by name when the backend is opened; those that are no longer named stay until `schedules.remove(name)`. */
+  readonly schedules?: readonly Schedule[]
   /** Where the jobs of a message broker are remembered: `sqlite:path`, or `none`. */
   readonly ledger?: string
   /** Any pino-compatible logger. @default warnings and errors to stderr */

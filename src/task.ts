@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Documents } from './documents.ts'
 import type { Duration } from './duration.ts'
 import { toMs } from './duration.ts'
 import { OffloadError, shown } from './job/errors.ts'
@@ -19,6 +20,8 @@ export interface JobContext<Input = unknown> {
   readonly maxAttempts: number
   readonly input: Input
   readonly key: string | undefined
+  /** For a job of a schedule: the tick (ms since the epoch) that it was made for. */
+  readonly scheduledFor: number | undefined
   /**
    * Aborts on timeout, cancel, lost lease and shutdown; `signal.reason` is an AbortedError whose `code` says which:
    * JOB_TIMEOUT, JOB_CANCELLED, LEASE_LOST, WORKER_STOPPED.
@@ -114,6 +117,8 @@ export interface Task<Input, Result> {
   /** The key of a job with this input. */
   keyOf(input: Input): string | undefined
   run(input: unknown, job: JobContext): unknown
+  /** Told, by the queue that the task is given to, how to open the documents of its store: undefined where it has none. */
+  readonly bind?: (open: () => Promise<Documents | undefined>) => void
   /** Only for inference; never there at run time. */
   readonly '~result'?: Result
 }

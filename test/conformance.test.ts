@@ -48,9 +48,9 @@ const file = (): string => join(folder, `${files}.db`)
 let server = new LeastPowerServer()
 
 async function pair(options: BackendOptions): Promise<Backend> {
-  const { ledger } = await openSqlite(file(), options)
+  const { ledger, documents } = await openSqlite(file(), options)
   if (ledger === undefined) throw new Error('SQLite has no ledger')
-  return joined(server.connect(), ledger, options)
+  return joined(server.connect(), ledger, options, documents)
 }
 
 let store: MemoryStore | undefined

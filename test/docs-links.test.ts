@@ -2,7 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { anchorsOf, errorCodeProblems, linkProblems, linksOf, slug } from '../scripts/docs-links.ts'
+import {
+  anchorsOf,
+  errorCodeProblems,
+  excerptProblems,
+  linkProblems,
+  linksOf,
+  slug,
+} from '../scripts/docs-links.ts'
 
 function repositoryWith(files: Record<string, string>): string {
   const root = mkdtempSync(join(tmpdir(), 'offload-docs-'))
@@ -49,5 +56,17 @@ test('an error code without a heading is named, and so is a heading without its 
   expect(await errorCodeProblems(root)).toEqual([
     'docs/reference/errors.md has no heading "### JOB_LATE".',
     'docs/reference/errors.md describes JOB_OLD, which src/job/errors.ts does not export.',
+  ])
+})
+
+test('an excerpt that is no longer in its file is named, one that is there is not', () => {
+  const root = repositoryWith({
+    'examples/a.ts': 'const a = 1\nconst b = 2\n',
+    'docs/a.md':
+      '<!-- examples/a.ts -->\n```ts\nconst b = 2\n```\n\n<!-- examples/a.ts -->\n```ts\nconst c = 3\n```\n\n<!-- examples/b.ts -->\n```ts\nx\n```\n',
+  })
+  expect(excerptProblems(root)).toEqual([
+    'docs/a.md shows lines of examples/a.ts that are not in it: const c = 3',
+    'docs/a.md shows examples/b.ts, which does not exist.',
   ])
 })

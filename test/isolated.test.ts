@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { AnyTask, Offload } from '../src/index.ts'
 import { offload, task } from '../src/index.ts'
+import { tickId } from '../src/job/id.ts'
 import { silentLogger } from '../src/log.ts'
 import * as fixtures from './fixtures/isolated.ts'
 
@@ -46,6 +47,12 @@ for (const { kind, works, throws, spins, exits, discards } of kinds) {
       const job = await queue.get(handle.id)
       expect(job?.progress).toEqual({ half: true })
       expect(job?.log.map(({ message }) => message)).toEqual(['inside'])
+    })
+
+    test('is told for which tick of a schedule it runs', async () => {
+      const tick = Date.UTC(2030, 11, 31, 3)
+      const handle = await queue.enqueue(works, { n: 1 }, { id: tickId(`every.${kind}`, tick) })
+      expect(await handle.result({ timeout: '20s' })).toMatchObject({ scheduledFor: tick })
     })
 
     test('fails with the error that it threw', async () => {

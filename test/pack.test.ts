@@ -31,7 +31,12 @@ await worker.stop()
 await queue.close()
 `
 
-function run(cwd: string, program: string, ...args: string[]): { status: number | null; output: string } {
+interface Outcome {
+  status: number | null
+  output: string
+}
+
+function run(cwd: string, program: string, ...args: string[]): Outcome {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     cwd,
     encoding: 'utf8',
@@ -76,7 +81,20 @@ function installIn(target: string, tarball: string): void {
   )
 }
 
-function typeCheck(name: string, code: string): { status: number | null; output: string } {
+/** Jest as a user has it: modules as they are, and its own look for what keeps the process alive. */
+function runJest(file: string): Outcome {
+  const jest = join(modules, 'jest/bin/jest.js')
+  const config = JSON.stringify({
+    rootDir: project,
+    testMatch: ['**/*.jest.mjs'],
+    moduleFileExtensions: ['mjs', 'js', 'json'],
+    transform: {},
+  })
+  const vm = '--experimental-vm-modules'
+  return run(project, process.execPath, vm, jest, '--ci', '--detectOpenHandles', '--config', config, file)
+}
+
+function typeCheck(name: string, code: string): Outcome {
   writeFileSync(join(project, name), code)
   const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', 'node']
   return run(project, join(modules, '.bin/tsc'), ...options, name)
@@ -87,6 +105,7 @@ beforeAll(() => {
   const [report] = JSON.parse(succeed(copy, 'npm', 'pack', '--json', '--ignore-scripts', '--silent'))
   packed = report.files.map((file: { path: string }) => file.path)
   installIn(project, join(copy, report.filename))
+  cpSync(join(root, 'test/fixtures/testing-kit'), join(project, 'kit'), { recursive: true })
 }, 180_000)
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -99,9 +118,10 @@ test('the package holds the build and its papers, no source and no test', () => 
 
 test('every entry point of the package is in it', async () => {
   const { default: manifest } = await import('../package.json', { with: { type: 'json' } })
-  const targets = Object.values(manifest.exports).flatMap((entry) =>
+  const exported = Object.values(manifest.exports).flatMap((entry) =>
     typeof entry === 'string' ? [entry] : [entry.types, entry.default],
   )
+  const targets = [...exported, ...Object.values(manifest.bin)]
   expect(targets.map((target) => target.replace('./', '')).filter((path) => !packed.includes(path))).toEqual(
     [],
   )
@@ -112,8 +132,35 @@ test('an installed package runs a job and gives its result', () => {
   expect(run(project, process.execPath, 'hello.js')).toMatchObject({ status: 0, output: 'hello you\n' })
 })
 
+test('an installed package brings the program, which knows the queue', () => {
+  const offload = join(project, 'node_modules/.bin/offload')
+  expect(run(project, offload, '--version').output).toMatch(/^\d+\.\d+\.\d+\n$/)
+  expect(run(project, offload, 'jobs', '--url', 'sqlite:offload.db').output).toContain('hello')
+})
+
 test('an installed package types the round trip', () => {
   expect(typeCheck('good.ts', roundTrip)).toEqual({ status: 0, output: '' })
+})
+
+test('an installed package types a page, which knows nothing of Node', () => {
+  const page = `
+import type { Task } from 'offload/client'
+import { offloadClient } from 'offload/client'
+
+const client = offloadClient<{ '/reports': Task<{ size: number }, { url: string }> }>({
+  headers: () => ({ authorization: 'x' }),
+  fetch: (url, init) => fetch(url, { ...init, credentials: 'include' }),
+})
+const job = await client.submit('/reports', { size: 1 })
+for await (const event of client.follow(job)) document.title = event.type
+location.href = (await client.wait(job)).url
+`
+  writeFileSync(join(project, 'page.ts'), page)
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', '']
+  expect(run(project, join(modules, '.bin/tsc'), ...options, '--lib', 'es2024,dom', 'page.ts')).toEqual({
+    status: 0,
+    output: '',
+  })
 })
 
 test('an installed package refuses a payload of the wrong type', () => {
@@ -121,4 +168,32 @@ test('an installed package refuses a payload of the wrong type', () => {
   const errors = output.split('\n').filter((line) => line.includes('error TS'))
   expect(status).not.toBe(0)
   expect(errors).toEqual([expect.stringMatching(/^bad\.ts.*'number' is not assignable to .*'string'/)])
+})
+
+test("a user's tests of an installed package pass in Jest and leave nothing open", () => {
+  const { status, output } = runJest('kit/good.jest.mjs')
+  expect(output).toMatch(/Tests: +4 passed, 4 total/)
+  expect(output).not.toMatch(/open handle|did not exit/)
+  expect(status).toBe(0)
+})
+
+test("a user's mistakes turn a test in Jest red", () => {
+  const { status, output } = runJest('kit/bad.jest.mjs')
+  expect(output).toMatch(/Tests: +2 failed, 2 total/)
+  expect(output).toMatch(/of task "endless" has not ended for 200 ms of real time/)
+  expect(output).not.toMatch(/open handle|did not exit/)
+  expect(status).toBe(1)
+})
+
+test("a user's tests of an installed package pass in the test runner of Node", () => {
+  const { status, output } = run(project, process.execPath, '--test', 'kit/good.node.mjs')
+  expect(output).toMatch(/pass 2\n.*fail 0\n/)
+  expect(status).toBe(0)
+})
+
+test("a user's mistakes turn a test in the test runner of Node red", () => {
+  const { status, output } = run(project, process.execPath, '--test', 'kit/bad.node.mjs')
+  expect(output).toMatch(/pass 0\n.*fail 2\n/)
+  expect(output).toMatch(/of task "endless" has not ended for 200 ms of real time/)
+  expect(status).toBe(1)
 })

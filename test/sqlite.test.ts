@@ -193,6 +193,18 @@ describe('the file', () => {
     expect(plan.join('\n')).not.toContain('TEMP B-TREE')
   })
 
+  test('answers what is due among documents from an index, in its order', async () => {
+    const path = newFile()
+    await open(path)
+    const where = "kind = 'k' and due >= 1 and (due, name) > (1, 'a') order by due, name limit 9"
+    for (const columns of ['name, version, value, due', 'due']) {
+      const plan = look(path, `explain query plan select ${columns} from documents where ${where}`)
+      const text = plan.map(({ detail }) => String(detail)).join('\n')
+      expect(text).toContain('documents_due')
+      expect(text).not.toContain('TEMP B-TREE')
+    }
+  })
+
   test('is shared by two connections, and one wakes the claim of the other', async () => {
     const path = newFile()
     const [producer, worker] = [await open(path), await open(path)]

@@ -3,7 +3,8 @@ import { type } from 'arktype'
 import * as v from 'valibot'
 import { z } from 'zod'
 import type { Handle, Task } from '../src/index.ts'
-import { discard, offload, retry, snooze, task } from '../src/index.ts'
+import { discard, endedJob, offload, retry, schedule, snooze, task } from '../src/index.ts'
+import { testQueue } from '../src/testing/index.ts'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 type InputOf<T> = T extends Task<infer Input, infer _> ? Input : never
@@ -160,4 +161,40 @@ export function handlerQueuesFollowUpWork(): void {
       await job.enqueue(withZod, { to: 'a', copies: 1, cc: 'b' })
     },
   })
+}
+
+export function aScheduleTakesTheInputOfItsTask(): void {
+  schedule('a', { task: withZod, input, cron: '0 3 * * *', overlap: 'skip', catchUp: { all: 3 } })
+  schedule('b', { task: withArkType, input, every: '15m' })
+  // @ts-expect-error copies is a number
+  schedule('c', { task: withValibot, input: { to: 'a', copies: '1' }, every: '15m' })
+  // @ts-expect-error no such policy
+  schedule('d', { task: withZod, input, every: '15m', overlap: 'queue' })
+  // @ts-expect-error no such unit
+  schedule('e', { task: withZod, input, every: '15 minutes' })
+}
+
+export function enqueuedJobsAreTyped(): void {
+  const tested = testQueue({ tasks: [withZod, withValibot] })
+  const [job] = tested.enqueued(withZod)
+  yes<Same<NonNullable<typeof job>['input'], Receipt>>()
+  const [any] = tested.enqueued()
+  yes<Same<NonNullable<typeof any>['input'], unknown>>()
+}
+
+export async function whatFollowsTakesAnEndedJob(): Promise<void> {
+  const notice = task('notice', {
+    input: endedJob,
+    run: ({ state, result }) => {
+      yes<Same<typeof state, 'done' | 'dead' | 'cancelled'>>()
+      yes<Same<typeof result, unknown>>()
+    },
+  })
+  await queue.enqueue(withZod, input, { onDone: notice })
+  await queue.enqueue(withZod, input, { onDone: [notice, { task: notice, data: { to: 'ada' } }] })
+  task('t', { input: z.null(), onDone: notice, run: () => 1 })
+  // @ts-expect-error it takes something else than an ended job
+  await queue.enqueue(withZod, input, { onDone: withZod })
+  // @ts-expect-error it takes something else than an ended job
+  task('t', { input: z.null(), onDone: { task: withZod }, run: () => 1 })
 }

@@ -1,5 +1,6 @@
 import type { Backend } from '../backend.ts'
 import type { Broker, Features } from '../broker.ts'
+import type { Documents } from '../documents.ts'
 import { OffloadError } from '../job/errors.ts'
 import type { JobEvent, JobEventType, Ledger } from '../ledger.ts'
 import type { Wake } from './wake.ts'
@@ -9,7 +10,12 @@ import { eventsOf, jobsIn } from './wake.ts'
 const POLL_MS = 250
 
 /** Makes a backend of a ledger alone: a database needs no second server to move jobs, only somebody to wake its workers. */
-export function databaseBackend(name: string, features: Features, ledger: Ledger, wake: Wake): Backend {
+export function databaseBackend(
+  name: string,
+  features: Features,
+  ledger: Ledger & { readonly documents: Documents },
+  wake: Wake,
+): Backend {
   const broker: Broker = {
     name,
     features,
@@ -32,7 +38,7 @@ export function databaseBackend(name: string, features: Features, ledger: Ledger
     depth: (queue) => ledger.depth(queue),
     close: () => ledger.close(),
   }
-  return { broker, ledger, close: () => ledger.close() }
+  return { broker, ledger, documents: ledger.documents, close: () => ledger.close() }
 }
 
 /** Events after a number: `next` continues, `gap` says that some in between are gone. */

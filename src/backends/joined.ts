@@ -1,6 +1,7 @@
 import type { Backend, BackendOptions } from '../backend.ts'
 import type { Broker, Claim, Features } from '../broker.ts'
 import { sleep } from '../clock.ts'
+import type { Documents } from '../documents.ts'
 import type { Ledger } from '../ledger.ts'
 
 /** How often the ledger is asked what is due to be published. */
@@ -16,8 +17,14 @@ const WAIT_AFTER_FAULT_MS = 200
  * delay, dedup, lease and fencing; a message is a permit to take the most urgent job of its queue, and is acknowledged as
  * soon as the ledger holds the claim. The sweep publishes what can start and has no message: new jobs that a crash left,
  * due retries, lapsed leases, the next of a key. Nothing lives in this process alone, so any number of hosts can share it.
+ * @param documents those beside the ledger; without them there are no schedules
  */
-export function joined(broker: Broker, ledger: Ledger, options: BackendOptions): Backend {
+export function joined(
+  broker: Broker,
+  ledger: Ledger,
+  options: BackendOptions,
+  documents?: Documents,
+): Backend {
   const features: Features = {
     ...broker.features,
     redeliver: 'lease',
@@ -75,7 +82,16 @@ export function joined(broker: Broker, ledger: Ledger, options: BackendOptions):
     })()
     return closing
   }
-  return { broker: pair, ledger: watched, close }
+  const kept: Documents | undefined = documents && {
+    list: (query) => documents.list(query),
+    due: (query) => documents.due(query),
+    async write(changes) {
+      const written = await documents.write(changes)
+      sweep.kick()
+      return written
+    },
+  }
+  return { broker: pair, ledger: watched, ...(kept === undefined ? {} : { documents: kept }), close }
 }
 
 /** A permit that cannot be acknowledged comes back and finds nothing to do: no harm. */

@@ -44,13 +44,10 @@ export async function openBackend(
     return backend
   }
   const { joined } = await import('./joined.ts')
-  return joined(backend.broker, await openLedger(ledger, options), options)
-}
-
-async function openLedger(url: string, options: BackendOptions): Promise<NonNullable<Backend['ledger']>> {
-  const { ledger } = await openUrl(url, options)
-  if (ledger === undefined) throw new CapabilityError('CAPABILITY_MISSING', `${url} cannot be a ledger`)
-  return ledger
+  const kept = await openUrl(ledger, options)
+  if (kept.ledger === undefined)
+    throw new CapabilityError('CAPABILITY_MISSING', `${ledger} cannot be a ledger`)
+  return joined(backend.broker, kept.ledger, options, kept.documents)
 }
 
 function openUrl(url: string, options: BackendOptions): Promise<Backend> {

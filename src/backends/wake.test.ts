@@ -11,6 +11,14 @@ class HandClock implements Clock {
     return this.#now
   }
 
+  elapsed(): number {
+    return this.#now
+  }
+
+  keepAlive(): () => void {
+    return () => {}
+  }
+
   after(ms: number, run: () => void): () => void {
     this.timers.set(run, this.#now + ms)
     return () => this.timers.delete(run)

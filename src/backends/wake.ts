@@ -35,7 +35,7 @@ export class Wake {
         if (waiters.size === 0 && this.#waiters.get(topic) === waiters) this.#waiters.delete(topic)
         resolve()
       }
-      const cancel = this.#clock.after(ms, stop)
+      const cancel = this.#clock.after(ms, stop, 'poll')
       signal.addEventListener('abort', stop, { once: true })
       waiters.add(stop)
     })

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import type { Handle } from '../handle.ts'
 import { OffloadError } from '../job/errors.ts'
 import { validate } from '../job/payload.ts'
@@ -11,7 +12,8 @@ import type { Ask } from './ask.ts'
 import { readJson } from './body.ts'
 import type { IdempotencyOptions, IdempotencyRule } from './idempotency.ts'
 import { InFlight, idempotencyOptions } from './idempotency.ts'
-import { problemOf } from './problem.ts'
+import type { JsonSchema } from './openapi/json-schema.ts'
+import { plainProblem, problemOf } from './problem.ts'
 import { traceOf } from './trace.ts'
 
 /** A route that accepts jobs of one task: the body is its input. */
@@ -28,6 +30,12 @@ export interface AcceptRoute {
   readonly callback?: (url: string) => OnDone
   /** Seconds after which the client should look. @default 1 */
   readonly retryAfter?: number
+  /** What the OpenAPI document says of the input and the result (JSON Schema 2020-12). @default what the schemas of the task tell */
+  readonly jsonSchema?: { readonly input?: JsonSchema; readonly output?: JsonSchema }
+}
+
+export function acceptRouteOf(route: AnyTask | AcceptRoute): AcceptRoute {
+  return 'task' in route ? route : { task: route }
 }
 
 /** What accepting needs of a queue. */
@@ -98,7 +106,7 @@ export class Acceptor {
       const handle = await this.#enqueue(ask, input, tenant, once)
       return acceptedAnswer(handle, this.#parts.links, this.route.retryAfter)
     } catch (error) {
-      return problemOf(error)
+      return error instanceof Response ? refusalOf(error) : problemOf(error)
     }
   }
 
@@ -135,6 +143,12 @@ function withoutCallback(body: unknown): { readonly input: unknown; readonly cal
   const { callbackUrl, ...input } = body as { callbackUrl: unknown }
   if (typeof callbackUrl === 'string') return { input, callbackUrl }
   throw unfit('callbackUrl', 'must be the text of a URL')
+}
+
+/** Of an answer that a hook threw only the status can be told within another. */
+function refusalOf({ status, body }: Response): Answer {
+  void body?.cancel()
+  return plainProblem(status, STATUS_CODES[status] ?? 'Refused')
 }
 
 interface Item {

@@ -21,6 +21,7 @@ export interface AcceptOptions {
 }
 
 export const DEFAULT_BASE = '/jobs'
+export const DEFAULT_MAX_WAIT = '60s'
 
 /** The 202 that hands over an accepted job: where to look, when to look, and the job itself. */
 export function accepted(

@@ -13,7 +13,7 @@ export interface Problem {
   readonly code?: ErrorCode
   /** The same request may succeed later: after `Retry-After`. */
   readonly retryable?: boolean
-  /** Each fault of an input. */
+  /** The faults of an input: the first 100. */
   readonly errors?: readonly { readonly path: string; readonly detail: string }[]
 }
 
@@ -41,6 +41,8 @@ export const statusOf: Partial<Record<ErrorCode, number>> = {
   PAYLOAD_TOO_LARGE: 413,
   QUEUE_FULL: 503,
   RESULT_PENDING: 409,
+  WEBHOOK_INVALID: 401,
+  WEBHOOK_REFUSED: 422,
 }
 
 const RETRY_AFTER_SECONDS = 5

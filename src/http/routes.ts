@@ -3,9 +3,9 @@ import { toMs } from '../duration.ts'
 import { OffloadError } from '../job/errors.ts'
 import type { Offload } from '../offload.ts'
 import type { AnyTask } from '../task.ts'
-import { cancelAnswer, DEFAULT_BASE } from './accept.ts'
+import { cancelAnswer, DEFAULT_BASE, DEFAULT_MAX_WAIT } from './accept.ts'
 import type { AcceptRoute } from './accept-route.ts'
-import { Acceptor } from './accept-route.ts'
+import { Acceptor, acceptRouteOf } from './accept-route.ts'
 import type { AccessOptions } from './access.ts'
 import { Access } from './access.ts'
 import type { Answer } from './answer.ts'
@@ -19,6 +19,8 @@ import { EventStreams } from './events.ts'
 import type { LinkOptions } from './links.ts'
 import { LinkMaker } from './links.ts'
 import { listAnswer } from './list.ts'
+import type { OpenapiInfo } from './openapi.ts'
+import { openapiAnswer } from './openapi.ts'
 import { plainProblem, problemOf } from './problem.ts'
 import type { ResultHook } from './result.ts'
 import { resultAnswer } from './result.ts'
@@ -44,6 +46,8 @@ export interface JobRoutesOptions extends AccessOptions {
   readonly maxStreams?: number
   /** Lets pages of other origins in. @default they are not */
   readonly cors?: CorsOptions
+  /** Tells of these routes at `GET {base}/openapi.json`, as an OpenAPI 3.1 document. @default it does not */
+  readonly openapi?: OpenapiInfo
 }
 
 /** What holds streams open: a server that closes ends them first. */
@@ -88,7 +92,7 @@ export class RouteTable {
   constructor(queue: JobSource, options: JobRoutesOptions) {
     const base = checkPath(options.base ?? DEFAULT_BASE, 'base')
     this.links = new LinkMaker(base, options.links)
-    this.maxWaitMs = toMs(options.maxWait ?? '60s', 'maxWait')
+    this.maxWaitMs = toMs(options.maxWait ?? DEFAULT_MAX_WAIT, 'maxWait')
     this.#cors = options.cors
     this.#streams = new EventStreams(queue, this.links, options.maxStreams)
     const access = new Access(queue, options, this.links)
@@ -100,13 +104,14 @@ export class RouteTable {
       maxWaitMs: this.maxWaitMs,
     }
     this.acceptors = Object.entries(options.accept ?? {}).map(
-      ([path, route]) =>
-        new Acceptor(checkPath(path, 'accept'), 'task' in route ? route : { task: route }, parts),
+      ([path, route]) => new Acceptor(checkPath(path, 'accept'), acceptRouteOf(route), parts),
     )
     this.routes = [
       ...this.acceptors.flatMap(acceptRoutes),
+      ...openapiRoutes(base, options),
       ...followRoutes(base, queue, access, this.links, this.#streams, options.result),
     ]
+    checkDistinct(this.routes)
     this.#byPath = Map.groupBy(this.routes, ({ path }) => path)
   }
 
@@ -164,6 +169,11 @@ function acceptRoutes(acceptor: Acceptor): Route[] {
       ? []
       : [{ method: 'POST', path: `${path}/batch`, answer: (ask: Ask) => acceptor.many(ask) } as const]),
   ]
+}
+
+function openapiRoutes(base: string, options: JobRoutesOptions): Route[] {
+  if (options.openapi === undefined) return []
+  return [{ method: 'GET', path: `${base}/openapi.json`, answer: openapiAnswer(options, options.openapi) }]
 }
 
 function followRoutes(
@@ -228,6 +238,16 @@ export function methodsOf(routes: readonly Route[]): string[] {
 function notAllowed(methods: readonly string[]): Answer {
   const { status, headers, body } = plainProblem(405, 'Method Not Allowed')
   return { status, headers: { ...headers, allow: methods.join(', ') }, body }
+}
+
+function checkDistinct(routes: readonly Route[]): void {
+  const seen = new Set<string>()
+  for (const { method, path } of routes) {
+    const name = `${method} ${path}`
+    if (seen.has(name))
+      throw new OffloadError('OPTION_INVALID', `two routes are ${name}: give one of them another path`)
+    seen.add(name)
+  }
 }
 
 function checkPath(path: string, option: string): string {

@@ -30,6 +30,8 @@ export const errorCodes = {
   LEASE_LOST: 'The worker no longer holds the lease of the job.',
   LEDGER_REQUIRED: 'A message broker needs its ledger named.',
   LINK_INVALID: 'The link has expired, or its signature does not fit.',
+  MODULE_INVALID: 'The module of tasks cannot be used.',
+  NOT_IDLE: 'The queue of a test does not come to rest.',
   OPTION_INVALID: 'An option has a value that cannot be used.',
   PAYLOAD_INVALID: 'The payload holds what JSON cannot carry.',
   PAYLOAD_TOO_LARGE: 'The payload is over the size limit.',
@@ -38,9 +40,14 @@ export const errorCodes = {
   RESULT_INVALID: 'The result of the handler cannot be stored.',
   RESULT_PENDING: 'The job has not ended yet.',
   RESULT_TIMEOUT: 'The job did not end within the time that was waited.',
+  SCHEDULE_NOT_FOUND: 'No schedule with that name is stored.',
   TASK_DUPLICATE: 'Two tasks have one name.',
   TASK_UNKNOWN: 'No task with that name is known here.',
   URL_UNKNOWN: 'No backend opens that URL.',
+  USAGE_INVALID: 'The command line cannot be read.',
+  WEBHOOK_FAILED: 'The receiver of a webhook did not take it.',
+  WEBHOOK_INVALID: 'A received webhook is not genuine, or not fresh.',
+  WEBHOOK_REFUSED: 'The URL of a webhook may not be called.',
   WORKER_STOPPED: 'The worker is stopping.',
 } as const
 
@@ -53,7 +60,7 @@ export interface ErrorDetails {
   readonly queue?: string
   /** Where in the input the fault lies, e.g. `items[3].price`. */
   readonly path?: string
-  /** Each fault of an input, when there can be several. */
+  /** The faults of an input, when there can be several: the first 100. */
   readonly issues?: readonly { readonly path: string; readonly message: string }[]
   /** Milliseconds after which another try makes sense. */
   readonly retryAfterMs?: number

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { checkId, checkKey, checkName, idMaker } from './id.ts'
+import { checkId, checkKey, checkName, idMaker, tickId, tickOf } from './id.ts'
 
 const newId = idMaker((into) => crypto.getRandomValues(into))
 
@@ -107,5 +107,22 @@ describe('a key', () => {
     ['an object', Object.create(null)],
   ])('is refused: %s', (_, key) => {
     expect(() => checkKey(key as string)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+  })
+})
+
+describe('the id of a tick', () => {
+  test('names the schedule and the instant, can be used as an id, and is read back', () => {
+    expect(tickId('nightly', Date.UTC(2030, 11, 31, 3))).toBe('nightly@20301231T030000Z')
+    expect(tickId('often', Date.UTC(2030, 0, 1) + 50)).toBe('often@20300101T000000.050Z')
+    for (const tick of [0, 1, 999, 1000, Date.UTC(2030, 1, 28, 23, 59, 59, 900), Date.UTC(9999, 11, 31)]) {
+      const id = tickId('x'.repeat(120), tick)
+      expect(checkId(id)).toBe(id)
+      expect(tickOf(id)).toBe(tick)
+    }
+  })
+
+  test('is no other id', () => {
+    for (const id of ['a', 'a@b', '20301231T030000Z', 'a@20301331T030000Z', 'a@20301231T030000', newId(5)])
+      expect(tickOf(id)).toBeUndefined()
   })
 })

@@ -58,8 +58,8 @@ export function checkId(id: string): string {
 
 const USABLE_NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,119}$/
 
-/** Checks the name of a task or queue: 1 to 120 letters, digits and `. _ : -`. */
-export function checkName(what: 'task' | 'queue', name: string): string {
+/** Checks the name of a task, queue or schedule: 1 to 120 letters, digits and `. _ : -`. */
+export function checkName(what: 'task' | 'queue' | 'schedule', name: string): string {
   if (typeof name === 'string' && USABLE_NAME.test(name)) return name
   throw new OffloadError(
     'OPTION_INVALID',
@@ -81,4 +81,20 @@ export function checkKey(key: string): string {
     'OPTION_INVALID',
     `key ${shown(key)} cannot be used: take 1 to 200 characters without control characters`,
   )
+}
+
+/** The id of the job that a schedule makes for a tick: `nightly@20301231T030000Z`. */
+export function tickId(schedule: string, tick: number): string {
+  return `${schedule}@${new Date(tick).toISOString().replace('.000', '').replace(/[-:]/g, '')}`
+}
+
+const TICK = /@(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\.\d{3})?Z$/
+
+/** The tick (ms) that the id of a schedule's job names; undefined for any other id. */
+export function tickOf(id: string): number | undefined {
+  const found = TICK.exec(id)
+  if (found === null) return undefined
+  const [, year, month, day, hour, minute, second, ms = ''] = found
+  const tick = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}${ms}Z`)
+  return Number.isNaN(tick) ? undefined : tick
 }

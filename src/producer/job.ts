@@ -51,7 +51,7 @@ function jobOf(task: AnyTask, input: unknown, payload: string, options: EnqueueO
     ...(options.trace === undefined ? {} : { trace: checkTrace(options.trace) }),
     ...(options.tenant === undefined ? {} : { tenant: checkText(options.tenant, 'tenant', 200) }),
     ...(options.idempotencyKey === undefined ? {} : { idempotency: idempotencyOf(options, task, payload) }),
-    ...(onDone.length === 0 ? {} : { onDone: onDone.map((one) => followUpOf(one, making)) }),
+    ...followUps(onDone, making),
   }
 }
 
@@ -123,6 +123,11 @@ function checkText(text: string, option: string, length: number): string {
     'OPTION_INVALID',
     `${option} ${shown(text)} cannot be used: take 1 to ${length} characters`,
   )
+}
+
+/** What is queued when the job has ended, where there is something. @throws TASK_UNKNOWN, PAYLOAD_INVALID, PAYLOAD_TOO_LARGE */
+export function followUps(onDone: AnyTask['onDone'], making: Making): Pick<Job, 'onDone'> {
+  return onDone.length === 0 ? {} : { onDone: onDone.map((one) => followUpOf(one, making)) }
 }
 
 function followUpOf(

@@ -1,4 +1,3 @@
-import { keepAlive } from '../batch.ts'
 import type { Depth } from '../broker.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
@@ -69,7 +68,7 @@ export class Reader {
   /** The result of a job, waited for. @throws JobEndedError JOB_DEAD, JOB_CANCELLED; JOB_NOT_FOUND, RESULT_TIMEOUT */
   async result(id: string, options: WaitOptions = {}): Promise<unknown> {
     const timeoutMs = toMs(options.timeout ?? '30s', 'timeout')
-    const letGo = keepAlive()
+    const letGo = this.#clock.keepAlive()
     let look = new AbortController()
     const stop = this.#feed.follow(id, ({ type }) => {
       if (type === 'done' || type === 'dead' || type === 'cancelled' || type === 'gap') look.abort()
@@ -92,7 +91,7 @@ export class Reader {
             `job ${id} is still ${record.state} after ${timeoutMs} ms; it goes on: ask again later`,
             { jobId: id },
           )
-        await sleep(this.#clock, Math.min(leftMs, LOOK_MS), look.signal)
+        await sleep(this.#clock, leftMs, look.signal, LOOK_MS)
       }
     } finally {
       options.signal?.removeEventListener('abort', onAbort)
@@ -111,7 +110,7 @@ export class Reader {
     const ended = new AbortController()
     const signal =
       options.signal === undefined ? ended.signal : AbortSignal.any([options.signal, ended.signal])
-    const letGo = keepAlive()
+    const letGo = this.#clock.keepAlive()
     try {
       const ledger = await this.#open()
       const events = ledger.watch(options.after, signal)

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 interface Timer {
   readonly at: number
   readonly run: () => void
+  readonly isPoll: boolean
 }
 
 /** A clock that stands still until it is told to go on, so that a test runs days in a moment and never waits. */
@@ -19,8 +20,22 @@ export class VirtualClock implements Clock {
     return this.#now
   }
 
-  after(ms: number, run: () => void): () => void {
-    const timer = { at: this.#now + Math.max(0, ms), run }
+  elapsed(): number {
+    return this.#now
+  }
+
+  /** Nothing but a call wakes this clock, so there is nothing to stay alive for. */
+  keepAlive(): () => void {
+    return () => {}
+  }
+
+  /** When the next timer is due, polls left out unless asked for; undefined when there is none. */
+  nextAt(options: { polls?: boolean } = {}): number | undefined {
+    return this.#next(Number.POSITIVE_INFINITY, options.polls ?? false)?.at
+  }
+
+  after(ms: number, run: () => void, kind?: 'poll'): () => void {
+    const timer = { at: this.#now + Math.max(0, ms), run, isPoll: kind === 'poll' }
     this.#timers.add(timer)
     return () => void this.#timers.delete(timer)
   }
@@ -49,10 +64,12 @@ export class VirtualClock implements Clock {
     await turn()
   }
 
-  #next(until: number): Timer | undefined {
+  #next(until: number, polls = true): Timer | undefined {
     let next: Timer | undefined
-    for (const timer of this.#timers)
-      if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer
+    for (const timer of this.#timers) {
+      if (timer.at > until || (timer.isPoll && !polls)) continue
+      if (next === undefined || timer.at < next.at) next = timer
+    }
     return next
   }
 }

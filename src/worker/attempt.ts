@@ -1,6 +1,7 @@
 import type { Beat, Claim } from '../broker.ts'
 import type { AbortedError } from '../job/errors.ts'
 import { AbortedError as Aborted } from '../job/errors.ts'
+import { tickOf } from '../job/id.ts'
 import { encode } from '../job/payload.ts'
 import type { Enqueue, JobContext } from '../task.ts'
 
@@ -67,6 +68,9 @@ export class Attempt {
       maxAttempts: job.maxAttempts,
       input,
       key: job.key,
+      get scheduledFor() {
+        return tickOf(job.id)
+      },
       get signal() {
         return own.signal
       },

@@ -1,4 +1,5 @@
 import type { Claim } from '../broker.ts'
+import type { Clock } from '../clock.ts'
 import { OffloadError } from '../job/errors.ts'
 import { faultOf } from '../job/fault.ts'
 import type { Outcome } from '../job/outcome.ts'
@@ -14,7 +15,7 @@ import type { RunIsolated } from './isolate/pool.ts'
 export interface Surroundings {
   readonly tasks: ReadonlyMap<string, AnyTask>
   readonly enqueue: Enqueue
-  readonly now: () => number
+  readonly clock: Clock
   readonly random: () => number
   readonly resultBytes: number
   readonly isolated: RunIsolated
@@ -61,7 +62,7 @@ function run(
 ): Ending | Promise<Ending> {
   const { claim } = attempt
   if (attempt.reason !== undefined) return endingOfError(attempt.reason, task, attempt, around)
-  const context = attempt.context(input, around.enqueue, around.now)
+  const context = attempt.context(input, around.enqueue, () => around.clock.now())
   const begun = performance.now()
   try {
     const value =
@@ -93,7 +94,7 @@ function untilAborted(
 ): Promise<Ending> {
   return new Promise((resolve) => {
     const fail = (error: unknown): void => resolve(endingOfError(error, task, attempt, around))
-    attempt.onAbort = (reason) => void setTimeout(() => fail(reason), GRACE_MS).unref()
+    attempt.onAbort = (reason) => void around.clock.after(GRACE_MS, () => fail(reason))
     Promise.resolve(work).then((value) => {
       try {
         resolve(endingOf(value, task, attempt.claim, around))
@@ -118,12 +119,15 @@ function endingOf(
       const fault = faultOf(
         new OffloadError('HANDLER_FAILED', reason ?? 'the handler asked for a retry'),
         claim.attempt,
-        around.now(),
+        around.clock.now(),
       )
-      return { type: 'retry', runAt: Math.round(around.now() + wait), fault }
+      return { type: 'retry', runAt: Math.round(around.clock.now() + wait), fault }
     }
     case 'snooze':
-      return { type: 'snooze', runAt: Math.round(around.now() + (outcome as { afterMs: number }).afterMs) }
+      return {
+        type: 'snooze',
+        runAt: Math.round(around.clock.now() + (outcome as { afterMs: number }).afterMs),
+      }
     case 'discard':
       return dead(new OffloadError('DISCARDED', (outcome as { reason: string }).reason), claim, around)
     case undefined:
@@ -157,7 +161,7 @@ function endingOfError(
   if (reason?.code === 'JOB_CANCELLED') return { type: 'cancelled' }
   if (reason?.code === 'WORKER_STOPPED') return { type: 'release' }
   const cause = reason ?? error
-  const fault = faultOf(cause, claim.attempt, around.now())
+  const fault = faultOf(cause, claim.attempt, around.clock.now())
   let wait: number | undefined
   try {
     wait = waitAfter(task.retry, cause, claim.attempt, around.random)
@@ -166,9 +170,9 @@ function endingOfError(
   }
   return wait === undefined
     ? { type: 'dead', fault }
-    : { type: 'retry', runAt: Math.round(around.now() + wait), fault }
+    : { type: 'retry', runAt: Math.round(around.clock.now() + wait), fault }
 }
 
 function dead(error: unknown, { attempt }: Claim, around: Surroundings): Ending {
-  return { type: 'dead', fault: faultOf(error, attempt, around.now()) }
+  return { type: 'dead', fault: faultOf(error, attempt, around.clock.now()) }
 }

@@ -32,7 +32,12 @@ export class Leases {
     const everyMs = leaseMs / 3
     let renewedAt = clock.now()
     while (!stopping.aborted || running.size > 0) {
-      await sleep(clock, Math.min(REPORT_MS, everyMs), running.size === 0 ? stopping : undefined)
+      await sleep(
+        clock,
+        Number.POSITIVE_INFINITY,
+        stopping.aborted ? undefined : stopping,
+        Math.min(REPORT_MS, everyMs),
+      )
       const passedMs = clock.now() - renewedAt
       /** Less than nothing has passed: the clock was set back. */
       const all = passedMs >= everyMs || passedMs < 0

@@ -11,9 +11,9 @@ export async function watchLoop(
   onBlocked: (ms: number) => void,
 ): Promise<void> {
   while (!stopping.aborted) {
-    const begun = performance.now()
-    await sleep(clock, EVERY_MS, stopping)
-    const lateMs = Math.round(performance.now() - begun - EVERY_MS)
+    const begun = clock.elapsed()
+    await sleep(clock, Number.POSITIVE_INFINITY, stopping, EVERY_MS)
+    const lateMs = Math.round(clock.elapsed() - begun - EVERY_MS)
     if (lateMs >= LATE_MS) onBlocked(lateMs)
   }
 }

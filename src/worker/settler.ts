@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import type { Broker, Claim } from '../broker.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'

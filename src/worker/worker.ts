@@ -1,12 +1,11 @@
 import { EventEmitter } from 'node:events'
+import { setImmediate } from 'node:timers'
 import type { Backend } from '../backend.ts'
-import { keepAlive } from '../batch.ts'
 import type { Claim } from '../broker.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
 import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
-import type { ErrorCode } from '../job/errors.ts'
 import type { Ending } from '../job/state.ts'
 import type { Logger } from '../log.ts'
 import type { AnyTask, Enqueue } from '../task.ts'
@@ -19,6 +18,7 @@ import { Leases } from './leases.ts'
 import { watchLoop } from './loop-watch.ts'
 import type { AttemptEnd, WorkEvent } from './settler.ts'
 import { Settler } from './settler.ts'
+import { Trouble } from './trouble.ts'
 import type { WorkOptions } from './work-plan.ts'
 import { workPlan } from './work-plan.ts'
 
@@ -39,6 +39,8 @@ export interface WorkerParts {
   readonly enqueue: Enqueue
   readonly resultBytes: number
   readonly name: string
+  /** Goes on beside the worker until `signal` aborts, and is waited for. */
+  readonly beside?: (signal: AbortSignal) => Promise<void>
 }
 
 type EventName = AttemptEnd | 'error'
@@ -65,9 +67,9 @@ export class Worker {
   readonly #loops: Promise<unknown>
   readonly #settler: Settler
   readonly #leases: Leases
+  readonly #trouble: Trouble
   #buffer: Claim[] = []
   #meanRunMs: number | undefined
-  #trouble: string | undefined
   #starting = false
   readonly #awaiting: (() => void)[] = []
   #stopped: Promise<void> | undefined
@@ -83,7 +85,7 @@ export class Worker {
     this.#around = {
       tasks: parts.tasks,
       enqueue: parts.enqueue,
-      now: () => parts.clock.now(),
+      clock: parts.clock,
       random: parts.random,
       resultBytes: parts.resultBytes,
       isolated: this.#isolates.run,
@@ -93,7 +95,10 @@ export class Worker {
           `task "${claim.job.task}" held the event loop for ${ms} ms: give it isolate: 'thread'`,
         ),
     }
-    const onTrouble = (error: unknown): void => this.#inTrouble(error)
+    this.#trouble = new Trouble(parts.name, parts.logger, (error) => {
+      this.#events.emit(TROUBLE, { jobId: '', task: '', queue: '', attempt: 0, error })
+    })
+    const onTrouble = (error: unknown): void => this.#trouble.begin(error)
     this.#settler = new Settler({
       broker: async () => (await parts.open()).broker,
       clock: parts.clock,
@@ -116,11 +121,12 @@ export class Worker {
       onTrouble,
       stopping: this.#stopping.signal,
     })
-    this.#release = keepAlive()
+    this.#release = parts.clock.keepAlive()
     this.#loops = Promise.all([
       ...this.#queues.map((queue) => this.#claimLoop(queue)),
       this.#leases.keep(),
       this.#leases.watchCancels(),
+      parts.beside?.(this.#stopping.signal),
       watchLoop(parts.clock, this.#stopping.signal, (ms) => this.#onBlocked(ms)),
     ])
   }
@@ -133,18 +139,19 @@ export class Worker {
   }
 
   health(): Health {
+    const { reason } = this.#trouble
     const state = this.#ended
       ? 'stopped'
       : this.#stopping.signal.aborted
         ? 'stopping'
-        : this.#trouble === undefined
+        : reason === undefined
           ? 'running'
           : 'degraded'
     return {
       state,
       running: this.#running.size,
       buffered: this.#buffer.length,
-      ...(this.#trouble === undefined ? {} : { reason: this.#trouble }),
+      ...(reason === undefined ? {} : { reason }),
     }
   }
 
@@ -162,11 +169,11 @@ export class Worker {
     this.#stopping.abort()
     this.#changed()
     await this.#releaseBuffer()
-    const late = setTimeout(() => {
+    const cancelLate = this.#parts.clock.after(timeoutMs, () => {
       for (const attempt of this.#running) attempt.abort('WORKER_STOPPED', 'the worker is stopping')
-    }, timeoutMs)
+    })
     while (this.#running.size > 0) await this.#change()
-    clearTimeout(late)
+    cancelLate()
     await this.#loops
     await this.#releaseBuffer()
     this.#isolates.close()
@@ -193,12 +200,12 @@ export class Worker {
         const { broker } = await this.#parts.open()
         const claims = await broker.claim(queue, { limit, leaseMs: this.#leaseMs, worker: name, signal })
         failures = 0
-        this.#recovered()
+        this.#trouble.end()
         this.#buffer.push(...claims)
         this.#startSome()
         await turn()
       } catch (error) {
-        this.#inTrouble(error)
+        this.#trouble.begin(error)
         await sleep(clock, random() * Math.min(5000, 100 * 2 ** failures++), signal)
       }
     }
@@ -232,11 +239,12 @@ export class Worker {
 
   #start(attempt: Attempt): void {
     this.#running.add(attempt)
-    const begun = performance.now()
+    const { clock } = this.#parts
+    const begun = clock.elapsed()
     const cancelTimeout = this.#armTimeout(attempt)
     const end = (ending: Ending): void => {
       cancelTimeout?.()
-      this.#meanRunMs = smoothed(this.#meanRunMs, performance.now() - begun)
+      this.#meanRunMs = smoothed(this.#meanRunMs, clock.elapsed() - begun)
       if (attempt.hasReports) void this.#leases.report(attempt).then(() => this.#end(attempt, ending))
       else this.#end(attempt, ending)
     }
@@ -266,24 +274,6 @@ export class Worker {
       { tasks, ms },
       `the event loop was blocked for ${ms} ms while ${tasks.join(', ')} ran: give CPU-heavy tasks isolate: 'thread'`,
     )
-  }
-
-  #inTrouble(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error)
-    if (this.#trouble === undefined) {
-      this.#parts.logger.error(
-        { worker: this.#parts.name, code: (error as { code?: ErrorCode }).code, error: reason },
-        'the backend cannot be reached; trying again until it can',
-      )
-      this.#events.emit(TROUBLE, { jobId: '', task: '', queue: '', attempt: 0, error })
-    }
-    this.#trouble = reason
-  }
-
-  #recovered(): void {
-    if (this.#trouble === undefined) return
-    this.#trouble = undefined
-    this.#parts.logger.warn({ worker: this.#parts.name }, 'the backend is reached again')
   }
 
   /** Resolves when a slot or the buffer may have changed. */

@@ -1,4 +1,5 @@
 import type { Accepted, Beat, Claim, Depth, LeaseState, Room, Want } from '../../broker.ts'
+import type { Documents } from '../../documents.ts'
 import { BackendError } from '../../job/errors.ts'
 import type { Job, JobRecord } from '../../job/job.ts'
 import { MAX_LOG_LINES } from '../../job/job.ts'
@@ -16,12 +17,14 @@ import type {
   Page,
 } from '../../ledger.ts'
 import { cursorOf, watchEvents } from '../database.ts'
+import { memoryDocuments } from './documents.ts'
 import type { Entry } from './entry.ts'
 import { outbox, republish } from './outbox.ts'
 import type { MemoryStore } from './store.ts'
 
 /** The reference for every other ledger: what it answers is right. Nothing outlives the process. */
 export class MemoryLedger implements Ledger {
+  readonly documents: Documents = memoryDocuments((work) => this.#call(work))
   readonly #store: MemoryStore
   #closed = false
 
@@ -174,6 +177,7 @@ export class MemoryLedger implements Ledger {
   #timely<T>(work: (store: MemoryStore) => T): Promise<T> {
     return this.#call((store) => {
       store.moveByTime()
+      store.follow()
       return work(store)
     })
   }

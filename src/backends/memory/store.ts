@@ -9,6 +9,7 @@ import type { JobEventType } from '../../ledger.ts'
 import { jobEventTypes } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
 import { eventsOf, jobsIn, Wake } from '../wake.ts'
+import { Shelves } from './documents.ts'
 import type { Entry } from './entry.ts'
 import { byRank, Line } from './entry.ts'
 import { Events } from './events.ts'
@@ -32,6 +33,7 @@ export class MemoryStore {
   readonly keys: Map<string, Entry> = new Map()
   readonly paused: Set<string> = new Set()
   readonly events: Events = new Events()
+  readonly documents: Shelves = new Shelves()
   /** Open entries that were, or are to be, published, by when; undefined as long as no message broker asks. */
   publishing: Heap<Timed> | undefined
   readonly #ready = new Map<string, Heap<Entry>>()
@@ -40,6 +42,7 @@ export class MemoryStore {
   readonly #ended = { done: new Set<Entry>(), dead: new Set<Entry>(), cancelled: new Set<Entry>() }
   readonly #alarms = new Heap<Timed>(byTime)
   readonly #startable = new Set<string>()
+  #following: { readonly seq: number; readonly job: Job }[] = []
   #seq = 0
   #toldEvent = 0
   #armed: { at: number; cancel: () => void } | undefined
@@ -101,7 +104,7 @@ export class MemoryStore {
     if (isEnded(after.state)) this.#ended[after.state as Ended].add(entry)
     if (before.state !== after.state) entry.open = false
     this.#follow(entry)
-    for (const job of followUps(after, this.now)) if (!this.entries.has(job.id)) this.accept(job)
+    for (const job of followUps(after, this.now)) this.#following.push({ seq: entry.seq, job })
     return true
   }
 
@@ -158,8 +161,16 @@ export class MemoryStore {
     }
   }
 
-  /** Ends a call: forgets what is too old, wakes whom it concerns, and sets the clock for what is due next. */
+  /** Accepts what follows the ends so far, in the order in which the ended jobs were accepted. */
+  follow(): void {
+    const following = this.#following.sort((a, b) => a.seq - b.seq)
+    this.#following = []
+    for (const { job } of following) if (!this.entries.has(job.id)) this.accept(job)
+  }
+
+  /** Ends a call: accepts what follows, forgets what is too old, wakes whom it concerns, and sets the clock for what is due next. */
   finish(): void {
+    this.follow()
     this.#forgetOld()
     for (const queue of this.#startable) this.wake.notify(jobsIn(queue))
     this.#startable.clear()

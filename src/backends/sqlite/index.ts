@@ -1,11 +1,10 @@
-import { resolve } from 'node:path'
 import type { Backend, BackendOptions } from '../../backend.ts'
 import type { Features } from '../../broker.ts'
-import { OffloadError } from '../../job/errors.ts'
 import { databaseBackend } from '../database.ts'
 import { Wake } from '../wake.ts'
 import { Connection } from './connection.ts'
 import { SqliteLedger } from './ledger.ts'
+import { locate } from './location.ts'
 
 /** A file can do everything by itself. */
 export const features: Features = {
@@ -27,8 +26,6 @@ export const features: Features = {
  * @throws BackendError BACKEND_UNAVAILABLE, BACKEND_READ_ONLY, BACKEND_CORRUPT, BACKEND_NEWER; URL_UNKNOWN
  */
 export async function openSqlite(path: string, options: BackendOptions): Promise<Backend> {
-  if (path === '' || path.includes('\0'))
-    throw new OffloadError('URL_UNKNOWN', 'sqlite: needs the path of a file, e.g. sqlite:offload.db')
   const { file, synced } = locate(path)
   const wake = new Wake(options.clock)
   return databaseBackend(
@@ -37,18 +34,4 @@ export async function openSqlite(path: string, options: BackendOptions): Promise
     new SqliteLedger(new Connection(file, options.timeoutMs, synced), wake, options),
     wake,
   )
-}
-
-function locate(location: string): { file: string; synced: boolean } {
-  const [path = '', query] = location.split('?', 2)
-  const parameters = new URLSearchParams(query)
-  const synchronous = parameters.get('synchronous') ?? 'full'
-  const others = [...parameters.keys()].filter((name) => name !== 'synchronous')
-  if (path === '' || others.length > 0 || (synchronous !== 'full' && synchronous !== 'normal')) {
-    throw new OffloadError(
-      'URL_UNKNOWN',
-      `sqlite:${location} cannot be read: it is sqlite:path, or sqlite:path?synchronous=normal to accept without an fsync`,
-    )
-  }
-  return { file: path === ':memory:' ? path : resolve(path), synced: synchronous === 'full' }
 }

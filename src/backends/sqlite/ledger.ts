@@ -1,5 +1,6 @@
 import type { BackendOptions } from '../../backend.ts'
 import type { Accepted, Beat, Claim, Depth, LeaseState, Room, Want } from '../../broker.ts'
+import type { Documents } from '../../documents.ts'
 import type { Job } from '../../job/job.ts'
 import type { Settlement } from '../../job/state.ts'
 import type {
@@ -19,6 +20,7 @@ import { accept } from './accept.ts'
 import { act } from './act.ts'
 import { canClaim, claim, moveByTime, nextDueAt, shortenLeases } from './claim.ts'
 import type { Connection } from './connection.ts'
+import { sqliteDocuments } from './documents.ts'
 import { readEvents } from './events.ts'
 import { depth, find } from './find.ts'
 import { Hints } from './hints.ts'
@@ -33,6 +35,7 @@ const TIDY_AGAIN_MS = 5
 
 /** The whole store in one file: every call is one short transaction. */
 export class SqliteLedger implements Ledger {
+  readonly documents: Documents
   readonly #db: Connection
   readonly #wake: Wake
   readonly #options: BackendOptions
@@ -47,6 +50,7 @@ export class SqliteLedger implements Ledger {
     this.#wake = wake
     this.#options = options
     this.#turns = new Turns(db, options.clock, (step) => this.#tell(step))
+    this.documents = sqliteDocuments(db, this.#turns, wake)
     this.#hints = new Hints(db, () => this.#onHint())
     this.#cancelTidy = options.clock.after(TIDY_MS, () => void this.#tidy())
     this.#armFromFile()

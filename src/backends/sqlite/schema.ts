@@ -135,6 +135,17 @@ export const migrations: readonly string[] = [
   create index jobs_tenant on jobs (tenant, seq) where tenant is not null;
   create unique index jobs_idempotency on jobs (idempotency) where idempotency is not null;
   `,
+  `
+  create table documents (
+    kind text not null,
+    name text not null,
+    version integer not null,
+    due integer,
+    value text not null,
+    primary key (kind, name)
+  );
+  create index documents_due on documents (kind, due, name) where due is not null;
+  `,
 ]
 
 export const VERSION: number = FIRST_VERSION + migrations.length - 1

@@ -100,7 +100,7 @@ function finish(step: Step, span: Span & Running, entries: readonly Entry<Done>[
     const { seq, job } = receipt
     if (part.result !== undefined) step.note(seq, 'result', part.result)
     step.tell('done', job, attempt)
-    if (job.onDone !== undefined) step.follow(doneRecord(job, span, part.result, step.now))
+    if (job.onDone !== undefined) step.follow(seq, doneRecord(job, span, part.result, step.now))
     if (job.key === undefined) continue
     step.lines.leave(queue, job.key, seq, fence)
     step.lines.lineUp(queue, job.key)

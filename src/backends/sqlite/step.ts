@@ -37,8 +37,7 @@ export class Step {
   readonly accepted: Map<number, Job> = new Map()
   /** The earliest instant that this step put into the file. */
   dueAt: number = Number.POSITIVE_INFINITY
-  /** What follows the ends of this step: accepted as its last deed. */
-  readonly followUps: Job[] = []
+  readonly #following: { readonly seq: number; readonly job: Job }[] = []
   readonly #counts = new Map<string, Map<number, number>>()
   #publishes: boolean
   readonly #events: StoredEvents[] = []
@@ -110,14 +109,19 @@ export class Step {
     this.count(row.queue, row.state, -1)
     this.count(row.queue, STATE[after.state], 1)
     this.tell(eventOf(how, before, after), row, after.attempt)
-    this.follow(after)
+    this.follow(row.seq, after)
     if (row.key !== null) this.lines.lineUp(row.queue, row.key)
     return true
   }
 
   /** Has the follow-ups of an ended job accepted with its end. */
-  follow(after: JobRecord): void {
-    if (after.onDone !== undefined) this.followUps.push(...followUps(after, this.now))
+  follow(seq: number, after: JobRecord): void {
+    for (const job of followUps(after, this.now)) this.#following.push({ seq, job })
+  }
+
+  /** What follows the ends of this step, in the order in which the ended jobs were accepted. */
+  get followUps(): Job[] {
+    return this.#following.sort((a, b) => a.seq - b.seq).map(({ job }) => job)
   }
 
   #leave({ seq, queue, state, blocked }: Row, before: JobRecord): void {

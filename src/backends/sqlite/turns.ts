@@ -86,7 +86,8 @@ export class Turns {
       const { step, values } = await this.#db.write(durability, () => {
         const step = new Step(this.#db, this.#clock.now())
         const values = asks.map(({ work }) => work(step))
-        if (step.followUps.length > 0) accept(step, step.followUps, undefined)
+        const { followUps } = step
+        if (followUps.length > 0) accept(step, followUps, undefined)
         step.flush()
         return { step, values }
       })

@@ -4,6 +4,7 @@ import type { AcceptedJob, AcceptOptions } from '../accept.ts'
 import { answerAccepted } from '../accept.ts'
 import type { Answer } from '../answer.ts'
 import { utf8 } from '../ask.ts'
+import { bodyInvalid } from '../body.ts'
 import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
 import { idempotencyOptions } from '../idempotency.ts'
 import { problemOf } from '../problem.ts'
@@ -76,8 +77,15 @@ function askOf(req: Request, res: Response): NodeAsk {
   const body: unknown = req.body
   const wasRead = req.readableDidRead && body !== undefined
   return wasRead
-    ? new NodeAsk(req, res, req.originalUrl, () =>
-        body instanceof Uint8Array ? utf8(body) : JSON.stringify(body, refuseInfinity),
-      )
+    ? new NodeAsk(req, res, req.originalUrl, () => (body instanceof Uint8Array ? utf8(body) : jsonOf(body)))
     : new NodeAsk(req, res, req.originalUrl)
+}
+
+/** Far deeper nesting can be read than written. @throws BODY_INVALID */
+function jsonOf(body: unknown): string {
+  try {
+    return JSON.stringify(body, refuseInfinity)
+  } catch (error) {
+    throw error instanceof OffloadError ? error : bodyInvalid('the body has too many levels of nesting')
+  }
 }

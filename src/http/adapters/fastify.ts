@@ -5,7 +5,7 @@ import { answerAccepted } from '../accept.ts'
 import type { Answer } from '../answer.ts'
 import { bodyText, isStream } from '../answer.ts'
 import { tooLarge, utf8 } from '../ask.ts'
-import { DEFAULT_BODY_BYTES } from '../body.ts'
+import { bodyInvalid, DEFAULT_BODY_BYTES, typeUnsupported } from '../body.ts'
 import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
 import { idempotencyOptions } from '../idempotency.ts'
 import { plainProblem, problemOf } from '../problem.ts'
@@ -77,11 +77,9 @@ function mount(scope: FastifyInstance, table: RouteTable, bodyLimit: number): vo
   scope.setErrorHandler((error: FastifyError, request, reply) => {
     const status = error.statusCode ?? 500
     const answer =
-      status === 413
-        ? problemOf(tooLarge(bodyLimit), pathOf(request))
-        : status < 500
-          ? plainProblem(status, error.message, undefined, pathOf(request))
-          : problemOf(error, pathOf(request))
+      status < 500 && !isOfBody(error)
+        ? plainProblem(status, error.message, undefined, pathOf(request))
+        : problemOf(bodyError(error, bodyLimit, request), pathOf(request))
     return sendAnswer(reply, table.shownTo(askOf(request, reply), answer))
   })
   const handler = (request: FastifyRequest, reply: FastifyReply) => respond(table, request, reply)
@@ -129,6 +127,19 @@ function askOf(request: FastifyRequest, reply: FastifyReply): NodeAsk {
 }
 
 const EMPTY = new Uint8Array()
+
+/** Whether Fastify could not read the body. */
+function isOfBody({ code }: FastifyError): boolean {
+  return code?.startsWith('FST_ERR_CTP_') ?? false
+}
+
+/** The same as the routes themselves say it. */
+function bodyError(error: FastifyError, bodyLimit: number, request: FastifyRequest): Error {
+  if (!isOfBody(error)) return error
+  if (error.statusCode === 413) return tooLarge(bodyLimit)
+  if (error.statusCode === 415) return typeUnsupported(request.headers['content-type'])
+  return bodyInvalid('the body is not as long as its Content-Length says')
+}
 
 function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? '/'

@@ -4,7 +4,7 @@ import { checkLength } from '../ask.ts'
 import { plainProblem, problemOf } from '../problem.ts'
 import type { HoldsStreams, JobRoutesOptions, JobSource } from '../routes.ts'
 import { RouteTable } from '../routes.ts'
-import { bytesOf, headersOf, hostOf, NodeAsk, write } from './wire.ts'
+import { bytesOf, headersOf, hostOf, NodeAsk, originForm, write } from './wire.ts'
 
 /** Called for a request that is for someone else. */
 export type Next = (error?: unknown) => void
@@ -67,7 +67,7 @@ function toRequest(req: IncomingMessage, res: ServerResponse, body: Uint8Array):
     const bodiless = body.length === 0 || method === 'GET' || method === 'HEAD'
     const gone = new AbortController()
     res.once('close', () => gone.abort())
-    return new Request(`http://${hostOf(req)}${req.url}`, {
+    return new Request(`http://${hostOf(req)}${originForm(req.url ?? '/')}`, {
       method,
       headers: headersOf(req),
       signal: gone.signal,

@@ -23,10 +23,11 @@ export class NodeAsk implements Ask {
     url: string,
     readText: (limit: number) => string | Promise<string> = (limit) => textOf(req, limit),
   ) {
-    const cut = url.indexOf('?')
+    const target = originForm(url)
+    const cut = target.indexOf('?')
     this.method = req.method ?? 'GET'
-    this.path = cut === -1 ? url : url.slice(0, cut)
-    this.#search = cut === -1 ? '' : url.slice(cut + 1)
+    this.path = cut === -1 ? target : target.slice(0, cut)
+    this.#search = cut === -1 ? '' : target.slice(cut + 1)
     this.#req = req
     this.#res = res
     this.#readText = readText
@@ -57,6 +58,13 @@ export class NodeAsk implements Ask {
   }
 }
 
+/** A request line may have the whole URL (RFC 9112, section 3.2.2). A fragment has no place there. */
+export function originForm(url: string): string {
+  if (url.startsWith('/') && !url.includes('#')) return url
+  const rest = url.replace(/^https?:\/\/[^/?#]*/i, '').split('#', 1)[0] ?? ''
+  return rest.startsWith('?') || rest === '' ? `/${rest}` : rest
+}
+
 function whenClosed(res: ServerResponse): AbortSignal {
   const controller = new AbortController()
   if (res.closed) controller.abort()
@@ -75,8 +83,8 @@ function requestOf(req: IncomingMessage, path: string, search: string, signal: A
 
 export function headersOf(req: IncomingMessage): Headers {
   const headers = new Headers()
-  for (const [name, values = []] of Object.entries(req.headersDistinct))
-    for (const value of values) headers.append(name, value)
+  for (const [name, value = []] of Object.entries(req.headers))
+    for (const one of [value].flat()) headers.append(name, one)
   return headers
 }
 

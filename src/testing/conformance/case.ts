@@ -1,5 +1,6 @@
 import type { Backend, BackendOptions } from '../../backend.ts'
 import type { Claim, Features } from '../../broker.ts'
+import type { Documents } from '../../documents.ts'
 import type { Job, JobRecord } from '../../job/job.ts'
 import type { Ending } from '../../job/state.ts'
 import type { Ledger } from '../../ledger.ts'
@@ -18,6 +19,7 @@ export type ConformanceGroup =
   | 'lifecycle'
   | 'admin'
   | 'events'
+  | 'documents'
   | 'security'
   | 'follow'
   | 'model'
@@ -64,6 +66,11 @@ export class Bench {
   get ledger(): Ledger {
     if (this.backend.ledger === undefined) throw new Error('this case needs a ledger')
     return this.backend.ledger
+  }
+
+  get documents(): Documents {
+    if (this.backend.documents === undefined) throw new Error('a backend with a ledger has documents')
+    return this.backend.documents
   }
 
   job(overrides: Partial<Job> = {}): Job {

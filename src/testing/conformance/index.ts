@@ -1,4 +1,5 @@
 import type { ConformanceCase } from './case.ts'
+import { documents } from './documents.ts'
 import { following } from './following.ts'
 import { lasting } from './lasting.ts'
 import { model } from './model.ts'
@@ -12,6 +13,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...lasting,
   ...steering,
   ...watching,
+  ...documents,
   ...following,
   ...model,
 ]

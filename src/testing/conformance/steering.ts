@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Bench, ConformanceCase } from './case.ts'
 import { ids, needsSecond } from './case.ts'
+import { hostileTexts } from './hostile.ts'
 
 /** Dedup, flow, life cycle, administration and hostile input. */
 export const steering: readonly ConformanceCase[] = [
@@ -253,16 +254,7 @@ export const steering: readonly ConformanceCase[] = [
       },
     }),
   ),
-  ...[
-    "'; drop table jobs; --",
-    '__proto__',
-    'constructor',
-    'a\r\nSet-Cookie: x',
-    '🎉'.repeat(40),
-    '%s%n\\',
-    '../../etc/passwd',
-    '\u202e',
-  ].map(
+  ...hostileTexts.map(
     (text): ConformanceCase => ({
       group: 'security',
       name: `a hostile text stays data everywhere: ${JSON.stringify(text).slice(0, 30)}`,

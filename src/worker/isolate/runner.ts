@@ -2,6 +2,7 @@ import { parentPort } from 'node:worker_threads'
 import type { ErrorCode } from '../../job/errors.ts'
 import { AbortedError, OffloadError } from '../../job/errors.ts'
 import { faultOf } from '../../job/fault.ts'
+import { tickOf } from '../../job/id.ts'
 import { outcomeType } from '../../job/outcome.ts'
 import { decode, encode, validate } from '../../job/payload.ts'
 import type { AnyTask, JobContext } from '../../task.ts'
@@ -79,6 +80,7 @@ function contextOf({ task, job }: Start, input: unknown): JobContext {
     ...job,
     task,
     input,
+    scheduledFor: tickOf(job.id),
     signal: abort.signal,
     progress: (value) => send({ type: 'progress', value: encode(value, 4096) }),
     log: (message) => send({ type: 'log', message: String(message) }),

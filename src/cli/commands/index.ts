@@ -1,0 +1,30 @@
+import type { Command } from '../command.ts'
+import { cancel } from './cancel.ts'
+import { completion } from './completion.ts'
+import { dead } from './dead.ts'
+import { depth } from './depth.ts'
+import { doctor } from './doctor.ts'
+import { enqueue } from './enqueue.ts'
+import { job } from './job.ts'
+import { jobs } from './jobs.ts'
+import { pause, resume } from './pause.ts'
+import { retry } from './retry.ts'
+import { watch } from './watch.ts'
+import { work } from './work.ts'
+
+/** Everything the program can do, as help lists it. */
+export const commands: readonly Command[] = [
+  work,
+  enqueue,
+  jobs,
+  job,
+  watch,
+  depth,
+  ...dead,
+  pause,
+  resume,
+  cancel,
+  retry,
+  doctor,
+  completion,
+]

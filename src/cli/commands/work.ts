@@ -1,0 +1,123 @@
+import { checkName } from '../../job/id.ts'
+import type { Offload } from '../../offload.ts'
+import { offload } from '../../offload.ts'
+import type { AnyTask } from '../../task.ts'
+import type { WorkOptions } from '../../worker/work-plan.ts'
+import type { Call } from '../call.ts'
+import type { Command } from '../command.ts'
+import { readableLogger } from '../logger.ts'
+import { loadModule } from '../module.ts'
+import { nearest } from '../nearest.ts'
+import { hideSecrets } from '../secrets.ts'
+import { untilSignal } from '../signals.ts'
+import { placeOf } from '../store.ts'
+
+export const work: Command = {
+  name: 'work',
+  args: '<module>',
+  takes: [1, 1],
+  summary: 'runs the jobs of the tasks that a module exports, until a signal',
+  options: [
+    {
+      name: 'queues',
+      value: '<a,b>',
+      help: 'the queues to work on; those of the tasks unless told otherwise',
+      many: true,
+    },
+    { name: 'concurrency', value: '<n>', help: 'handlers that run at once; 10 unless told otherwise' },
+    {
+      name: 'lease',
+      value: '<duration>',
+      help: 'how long a claim lasts without a sign of life; 30s unless told otherwise',
+    },
+    {
+      name: 'timeout',
+      value: '<duration>',
+      help: 'how long running handlers may take to end at a stop; 20s unless told otherwise',
+    },
+  ],
+  about: [
+    'The module is a path or a package, seen from here. It exports what task() made, lists of it, or the queue that',
+    'offload() made; with such a queue its own URL counts, unless --url is given.',
+    'SIGTERM and SIGINT stop it: nothing more is claimed, running handlers end, the rest is given back and costs no',
+    'attempt. A second signal ends it at once (130, 143); what ran then runs again when its lease is over.',
+  ],
+  async run(call) {
+    // Jobs go on when nobody reads what is printed.
+    call.terminal.whenClosed = 'goOn'
+    const [specifier = ''] = call.args
+    const stopTimeout = call.duration('timeout') ?? '20s'
+    const { tasks, queue: exported } = await loadModule(specifier, process.cwd())
+    const own = call.flag('url') ? undefined : exported
+    const queue = own ?? open(call, tasks)
+    const options = optionsOf(call)
+    warnOfStrangers(call, options.queues ?? [], tasks)
+    const signalled = untilSignal(() => call.terminal.note('ended by force'))
+    try {
+      await queue.ready()
+      const worker = queue.work(options)
+      if (own !== undefined)
+        worker.on('error', ({ error }) => call.terminal.note(`trouble: ${hideSecrets(String(error))}`))
+      tellStart(call, options, tasks, own !== undefined)
+      const signal = await signalled
+      const { running } = worker.health()
+      call.terminal.data({ event: 'stopping', signal, running })
+      call.terminal.print(`${signal}: stopping, ${running} running; again to end at once`)
+      await worker.stop({ timeout: stopTimeout })
+    } finally {
+      await queue.close()
+    }
+    call.terminal.data({ event: 'stopped' })
+    call.terminal.print('stopped')
+    return 0
+  },
+}
+
+function open(call: Call, tasks: readonly AnyTask[]): Offload {
+  const { url, ledger } = placeOf(call)
+  return offload({
+    url,
+    tasks,
+    logger: readableLogger(call.terminal),
+    ...(ledger === undefined ? {} : { ledger }),
+  })
+}
+
+function optionsOf(call: Call): WorkOptions {
+  const [queues, concurrency, lease] = [
+    call.list('queues'),
+    call.number('concurrency'),
+    call.duration('lease'),
+  ]
+  return {
+    ...(queues === undefined ? {} : { queues: queues.map((name) => checkName('queue', name)) }),
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(lease === undefined ? {} : { lease }),
+  }
+}
+
+/** A slip in the name of a queue would be a worker that waits for ever. */
+function warnOfStrangers(call: Call, queues: readonly string[], tasks: readonly AnyTask[]): void {
+  const known = new Set(tasks.map(({ queue }) => queue))
+  if (known.size === 0) return
+  for (const queue of queues) {
+    if (known.has(queue)) continue
+    const near = nearest(queue, known)
+    call.terminal.note([
+      { text: 'warning:', style: 'yellow' },
+      ` no task of the module goes to queue ${queue}${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    ])
+  }
+}
+
+function tellStart(call: Call, options: WorkOptions, tasks: readonly AnyTask[], isOwn: boolean): void {
+  const queues = options.queues ?? [...new Set(tasks.map(({ queue }) => queue))]
+  const names = tasks.map(({ name }) => name)
+  const { concurrency = 10 } = options
+  const url = isOwn ? undefined : hideSecrets(placeOf(call).url)
+  call.terminal.data({ event: 'started', pid: process.pid, queues, tasks: names, concurrency, url })
+  call.terminal.print(
+    `working on ${queues.join(', ') || 'the queues of its tasks'}, ${concurrency} at once, ${url ?? "the module's own queue"}`,
+    ...(names.length === 0 ? [] : [`tasks: ${names.join(', ')}`]),
+  )
+}

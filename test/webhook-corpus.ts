@@ -1,0 +1,166 @@
+/** A way to make a sender of webhooks call what it should not. Port 8443 stands for that of a listener on this host. */
+export interface Trick {
+  readonly url: string
+  /** What DNS answers for the name. */
+  readonly answers?: readonly string[]
+}
+
+export interface Chapter {
+  readonly title: string
+  readonly tricks: readonly Trick[]
+}
+
+const direct = (...urls: string[]): Trick[] => urls.map((url) => ({ url }))
+const named = (...answers: string[][]): Trick[] =>
+  answers.map((addresses) => ({ url: 'https://hooks.customer.example:8443/', answers: addresses }))
+
+export const corpus: readonly Chapter[] = [
+  {
+    title: 'Not https, or not a plain URL',
+    tricks: direct(
+      'http://hooks.customer.example:8443/',
+      'http://127.0.0.1:8443/',
+      'ftp://127.0.0.1:8443/',
+      'file:///etc/passwd',
+      'gopher://127.0.0.1:8443/_x',
+      'data:text/plain,x',
+      'javascript:alert(1)',
+      'ws://127.0.0.1:8443/',
+      '//127.0.0.1:8443/',
+      '/jobs/1',
+      '',
+      'https://',
+      'https:///',
+      `https://hooks.customer.example/${'x'.repeat(2048)}`,
+    ),
+  },
+  {
+    title: 'A user, a password, or a port of another service',
+    tricks: direct(
+      'https://user@127.0.0.1:8443/',
+      'https://user:password@hooks.customer.example/',
+      'https://:password@hooks.customer.example/',
+      'https://hooks.customer.example@127.0.0.1:8443/',
+      'https://127.0.0.1:8443@hooks.customer.example/',
+      'https://hooks.customer.example:22/',
+      'https://hooks.customer.example:25/',
+      'https://hooks.customer.example:0/',
+      'https://hooks.customer.example:65536/',
+    ),
+  },
+  {
+    title: 'This host, by its names',
+    tricks: direct(
+      'https://localhost:8443/',
+      'https://LOCALHOST:8443/',
+      'https://localhost.:8443/',
+      'https://a.localhost:8443/',
+      'https://a.localhost.:8443/',
+      'https://ｌｏｃａｌｈｏｓｔ:8443/',
+      'https://local\thost:8443/',
+      'https://%6c%6f%63alhost:8443/',
+    ),
+  },
+  {
+    title: 'This host, by numbers in every spelling',
+    tricks: direct(
+      'https://127.0.0.1:8443/',
+      'https://127.1:8443/',
+      'https://127.0.1:8443/',
+      'https://127.0.0.1.:8443/',
+      'https://127.0.0.1..:8443/',
+      'https://127.255.255.254:8443/',
+      'https://2130706433:8443/',
+      'https://0x7f000001:8443/',
+      'https://0x7f.0.0.1:8443/',
+      'https://0x7f.1:8443/',
+      'https://017700000001:8443/',
+      'https://0177.0.0.1:8443/',
+      'https://0177.0.0.0x1:8443/',
+      'https://00000177.0.0.01:8443/',
+      'https://127。0。0。1:8443/',
+      'https://①②⑦.⓪.⓪.①:8443/',
+      'https://%31%32%37.0.0.1:8443/',
+      'https:\\\\127.0.0.1:8443\\',
+      'https:127.0.0.1:8443',
+      ' https://127.0.0.1:8443/ ',
+      'https://127.0.0.1:8443#@hooks.customer.example/',
+      'https://127.0.0.1:8443\\@hooks.customer.example/',
+      'https://0:8443/',
+      'https://0.0.0.0:8443/',
+      'https://0.1.2.3:8443/',
+      'https://256.0.0.1:8443/',
+      'https://4294967296:8443/',
+    ),
+  },
+  {
+    title: 'This host, by IPv6',
+    tricks: direct(
+      'https://[::1]:8443/',
+      'https://[0:0:0:0:0:0:0:1]:8443/',
+      'https://[::]:8443/',
+      'https://[::ffff:127.0.0.1]:8443/',
+      'https://[::ffff:7f00:1]:8443/',
+      'https://[0:0:0:0:0:ffff:127.0.0.1]:8443/',
+      'https://[::127.0.0.1]:8443/',
+      'https://[::ffff:0:127.0.0.1]:8443/',
+      'https://[64:ff9b::127.0.0.1]:8443/',
+      'https://[64:ff9b:1::127.0.0.1]:8443/',
+      'https://[2002:7f00:1::]:8443/',
+      'https://[2001:0:7f00:1::]:8443/',
+      'https://[2606:4700::5efe:127.0.0.1]:8443/',
+      'https://[fe80::1%25lo]:8443/',
+    ),
+  },
+  {
+    title: 'The network inside, and what is set aside',
+    tricks: direct(
+      'https://10.0.0.1:8443/',
+      'https://172.16.0.1:8443/',
+      'https://172.31.255.255:8443/',
+      'https://192.168.1.1:8443/',
+      'https://100.64.0.1:8443/',
+      'https://169.254.169.254/latest/meta-data/',
+      'https://2852039166/latest/meta-data/',
+      'https://[::ffff:169.254.169.254]/latest/meta-data/',
+      'https://[fd00:ec2::254]/latest/meta-data/',
+      'https://192.0.0.192:8443/',
+      'https://192.0.2.1:8443/',
+      'https://192.88.99.1:8443/',
+      'https://198.18.0.1:8443/',
+      'https://198.51.100.1:8443/',
+      'https://203.0.113.1:8443/',
+      'https://224.0.0.1:8443/',
+      'https://240.0.0.1:8443/',
+      'https://255.255.255.255:8443/',
+      'https://[fc00::1]:8443/',
+      'https://[fe80::1]:8443/',
+      'https://[fec0::1]:8443/',
+      'https://[ff02::1]:8443/',
+      'https://[2001:db8::1]:8443/',
+      'https://[3fff::1]:8443/',
+      'https://[100::1]:8443/',
+      'https://[64:ff9b::10.0.0.1]:8443/',
+      'https://[4000::1]:8443/',
+    ),
+  },
+  {
+    title: 'A good name that leads inside',
+    tricks: named(
+      ['127.0.0.1'],
+      ['::1'],
+      ['10.0.0.1'],
+      ['169.254.169.254'],
+      ['::ffff:127.0.0.1'],
+      ['64:ff9b::7f00:1'],
+      ['fe80::1%lo'],
+      ['0.0.0.0'],
+      ['8.8.8.8', '127.0.0.1'],
+      ['127.0.0.1', '8.8.8.8'],
+      ['2606:4700:4700::1111', '::1'],
+      ['not an address'],
+      ['0x7f.1'],
+      ['2130706433'],
+    ),
+  },
+]
