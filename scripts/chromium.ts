@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-const INSTALL_MS = 240_000
+const INSTALL_SECONDS = 180
+const LOCK = join(tmpdir(), 'offload-chromium.lock')
 
 /** What to do where there is no browser. */
 export const noChromium =
@@ -17,19 +20,28 @@ export function findChromium(): string | undefined {
 
 const installed = (): string | undefined => PLACES.find((path) => existsSync(path))
 
-/** Debian's, where we may. A fresh machine has no lists of packages yet. */
+/** Debian's, where we may; one process at a time. A fresh machine has no lists of packages yet. */
 function install(): boolean {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false
   console.log('installing chromium …')
-  const until = Date.now() + INSTALL_MS
-  const aptGet = (...args: string[]): boolean =>
-    spawnSync('apt-get', ['-qq', ...args], {
+  const chromium = 'apt-get install -qq -y --no-install-recommends chromium'
+  const { status } = spawnSync(
+    'flock',
+    [
+      LOCK,
+      'timeout',
+      String(INSTALL_SECONDS),
+      'sh',
+      '-c',
+      `${chromium} || { apt-get update -qq && ${chromium}; }`,
+    ],
+    {
       stdio: 'ignore',
-      timeout: Math.max(1, until - Date.now()),
+      timeout: 2 * INSTALL_SECONDS * 1000,
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    }).status === 0
-  const chromium = ['install', '-y', '--no-install-recommends', 'chromium']
-  return aptGet(...chromium) || (aptGet('update') && aptGet(...chromium))
+    },
+  )
+  return status === 0
 }
 
 if (import.meta.main) {
