@@ -68,6 +68,8 @@ for (const door of everyDoor)
         422,
         'IDEMPOTENCY_MISMATCH',
       )
+      const [first] = (await shop.queue.find()).jobs
+      expect(JSON.stringify(body)).not.toContain(first?.id)
       expect(body.retryable).toBe(false)
       expect((await shop.queue.find()).jobs).toHaveLength(1)
     })
