@@ -44,6 +44,7 @@ export function acceptedAnswer(
     headers: {
       'content-type': 'application/json',
       location: self,
+      ...(links.origin === undefined ? {} : { 'operation-location': links.origin + self }),
       'retry-after': String(Math.max(1, Math.ceil(retryAfter))),
       'cache-control': 'no-store',
       vary: 'Prefer',

@@ -42,6 +42,11 @@ export class Access {
   async job(ask: Ask, rawId: string, purpose: Purpose): Promise<JobView> {
     const id = usableId(rawId)
     const isSigned = this.#links.isSignedFor(id, purpose, ask.query)
+    if (!isSigned && this.#links.areSigned && this.#options.authorize === undefined)
+      throw new OffloadError(
+        'LINK_INVALID',
+        'jobs are reached here by the signed links that their answers tell',
+      )
     const job = this.#isReachable(id, isSigned) ? await this.#jobs.get(id) : undefined
     if (job === undefined || !(isSigned || (await this.#mayHave(ask, job)))) throw unknown(id)
     return job
@@ -78,13 +83,15 @@ export class Access {
   #isReachable(id: string, isSigned: boolean): boolean {
     const { authorize, tenant } = this.#options
     if (isSigned || authorize !== undefined) return true
-    return !this.#links.areSigned && (tenant !== undefined || isUnguessable(id))
+    return tenant !== undefined || isUnguessable(id)
   }
 
   async #mayHave(ask: Ask, job: JobView): Promise<boolean> {
     const { authorize, tenant } = this.#options
-    if (tenant !== undefined && (await tenant(ask.request)) !== job.tenant) return false
-    return authorize === undefined || (await authorize(ask.request, job))
+    const own = await tenant?.(ask.request)
+    if (tenant !== undefined && own !== job.tenant) return false
+    if (authorize !== undefined) return authorize(ask.request, job)
+    return own !== undefined || isUnguessable(job.id)
   }
 }
 

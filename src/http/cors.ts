@@ -9,7 +9,16 @@ export interface CorsOptions {
   readonly credentials?: boolean
 }
 
-const EXPOSED = 'ETag, Location, Retry-After, Preference-Applied, Idempotent-Replayed, Content-Location'
+const EXPOSED = [
+  'Content-Disposition',
+  'Content-Location',
+  'ETag',
+  'Idempotent-Replayed',
+  'Location',
+  'Operation-Location',
+  'Preference-Applied',
+  'Retry-After',
+].join(', ')
 const TAKEN =
   'Content-Type, Idempotency-Key, Prefer, If-None-Match, Last-Event-ID, Authorization, Traceparent, Tracestate'
 const PREFLIGHT_SECONDS = '600'

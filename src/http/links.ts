@@ -24,13 +24,16 @@ export interface Links {
 /** The addresses of jobs below one path, signed where there are secrets. */
 export class LinkMaker {
   readonly base: string
+  /** Where clients reach the server; undefined where only it knows. */
+  readonly origin: string | undefined
   readonly #secrets: readonly string[]
   readonly #ttlMs: number
   /** Links that are made within one step are equal, so that a client that asks again gets 304. */
   readonly #stepMs: number
 
-  constructor(base: string, options?: LinkOptions) {
+  constructor(base: string, options?: LinkOptions, origin?: string) {
     this.base = base
+    this.origin = origin
     this.#secrets = options?.secrets ?? []
     this.#ttlMs = toMs(options?.ttl ?? '24h', 'links.ttl')
     this.#stepMs = Math.max(1, Math.floor(this.#ttlMs / 10_000)) * 1000

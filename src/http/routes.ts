@@ -46,6 +46,11 @@ export interface JobRoutesOptions extends AccessOptions {
   readonly maxStreams?: number
   /** Lets pages of other origins in. @default they are not */
   readonly cors?: CorsOptions
+  /**
+   * Where clients reach this server, such as `https://api.example.com`: each 202 then has `Operation-Location` (Microsoft REST
+   * API Guidelines), the whole address of the job. @default it has `Location` alone
+   */
+  readonly origin?: string
   /** Tells of these routes at `GET {base}/openapi.json`, as an OpenAPI 3.1 document. @default it does not */
   readonly openapi?: OpenapiInfo
 }
@@ -76,6 +81,7 @@ export function jobRoutes(queue: JobSource, options: JobRoutesOptions = {}): Job
 export interface Route {
   readonly method: 'GET' | 'POST'
   readonly path: string
+  readonly summary: string
   readonly answer: (ask: Ask, id: string) => Answer | Promise<Answer>
 }
 
@@ -87,11 +93,11 @@ export class RouteTable {
   readonly maxWaitMs: number
   readonly #streams: EventStreams
   readonly #cors: CorsOptions | undefined
-  readonly #byPath: ReadonlyMap<string, readonly Route[]>
+  readonly #byPath: ReadonlyMap<string, Place>
 
   constructor(queue: JobSource, options: JobRoutesOptions) {
     const base = checkPath(options.base ?? DEFAULT_BASE, 'base')
-    this.links = new LinkMaker(base, options.links)
+    this.links = new LinkMaker(base, options.links, checkOrigin(options.origin))
     this.maxWaitMs = toMs(options.maxWait ?? DEFAULT_MAX_WAIT, 'maxWait')
     this.#cors = options.cors
     this.#streams = new EventStreams(queue, this.links, options.maxStreams)
@@ -112,7 +118,8 @@ export class RouteTable {
       ...followRoutes(base, queue, access, this.links, this.#streams, options.result),
     ]
     checkDistinct(this.routes)
-    this.#byPath = Map.groupBy(this.routes, ({ path }) => path)
+    const places = [...Map.groupBy(this.routes, ({ path }) => path)]
+    this.#byPath = new Map(places.map(([path, routes]) => [path, { routes, methods: methodsOf(routes) }]))
   }
 
   /**
@@ -122,21 +129,19 @@ export class RouteTable {
   async answer(ask: Ask, isAlone = false): Promise<Answer | undefined> {
     const match = this.#match(ask.path)
     if (match === undefined) return undefined
-    const { routes, id } = match
-    const isShared = id === '' && ask.method !== 'OPTIONS' && !methodsOf(routes).includes(ask.method)
-    return isShared && !isAlone ? undefined : this.answerFor(routes, ask, id)
+    const { place, id } = match
+    const isShared = id === '' && ask.method !== 'OPTIONS' && !place.methods.includes(ask.method)
+    return isShared && !isAlone ? undefined : this.#answerAt(place, ask, id)
   }
 
-  /** Answers for the routes of one path. Never rejects. */
-  async answerFor(routes: readonly Route[], ask: Ask, id: string): Promise<Answer> {
-    const methods = methodsOf(routes)
+  async #answerAt({ routes, methods }: Place, ask: Ask, id: string): Promise<Answer> {
     if (ask.method === 'OPTIONS') return preflightAnswer(methods, this.#cors, ask)
     const method = ask.method === 'HEAD' ? 'GET' : ask.method
     const route = routes.find((one) => one.method === method)
-    const { status, headers, body } =
-      route === undefined ? notAllowed(methods) : await answerBy(route, ask, id)
-    if (ask.method === 'HEAD' && isStream(body)) void body.return?.()
-    return this.shownTo(ask, { status, headers, body: ask.method === 'HEAD' ? undefined : body })
+    const answer = route === undefined ? notAllowed(methods) : await answerBy(route, ask, id)
+    if (ask.method !== 'HEAD') return this.shownTo(ask, answer)
+    if (isStream(answer.body)) void answer.body.return?.()
+    return this.shownTo(ask, { ...answer, body: undefined })
   }
 
   /** The answer as pages of other origins may see it. */
@@ -150,30 +155,36 @@ export class RouteTable {
     this.#streams.close()
   }
 
-  #match(path: string): { readonly routes: readonly Route[]; readonly id: string } | undefined {
+  #match(path: string): { readonly place: Place; readonly id: string } | undefined {
     const exact = this.#byPath.get(path)
-    if (exact !== undefined) return { routes: exact, id: '' }
+    if (exact !== undefined) return { place: exact, id: '' }
     if (!path.startsWith(`${this.links.base}/`)) return undefined
     const [id = '', verb, ...more] = path.slice(this.links.base.length + 1).split('/')
     if (id === '' || more.length > 0) return undefined
-    const routes = this.#byPath.get(`${this.links.base}/{id}${verb === undefined ? '' : `/${verb}`}`)
-    return routes === undefined ? undefined : { routes, id }
+    const place = this.#byPath.get(`${this.links.base}/{id}${verb === undefined ? '' : `/${verb}`}`)
+    return place === undefined ? undefined : { place, id }
   }
+}
+
+/** The routes of one path. */
+interface Place {
+  readonly routes: readonly Route[]
+  readonly methods: readonly string[]
 }
 
 function acceptRoutes(acceptor: Acceptor): Route[] {
   const { path, route } = acceptor
-  return [
-    { method: 'POST', path, answer: (ask) => acceptor.one(ask) },
-    ...((route.batch ?? 0) < 1
-      ? []
-      : [{ method: 'POST', path: `${path}/batch`, answer: (ask: Ask) => acceptor.many(ask) } as const]),
-  ]
+  const summary = `Queues a job of ${route.task.name}`
+  const one: Route = { method: 'POST', path, summary, answer: (ask) => acceptor.one(ask) }
+  if ((route.batch ?? 0) < 1) return [one]
+  const many = { path: `${path}/batch`, summary: `Queues many jobs of ${route.task.name}` }
+  return [one, { method: 'POST', ...many, answer: (ask) => acceptor.many(ask) }]
 }
 
 function openapiRoutes(base: string, options: JobRoutesOptions): Route[] {
   if (options.openapi === undefined) return []
-  return [{ method: 'GET', path: `${base}/openapi.json`, answer: openapiAnswer(options, options.openapi) }]
+  const answer = openapiAnswer(options, options.openapi)
+  return [{ method: 'GET', path: `${base}/openapi.json`, summary: 'Tells of these routes', answer }]
 }
 
 function followRoutes(
@@ -190,6 +201,7 @@ function followRoutes(
           {
             method: 'GET',
             path: base,
+            summary: 'Lists jobs',
             answer: async (ask: Ask) => listAnswer(queue, ask, await access.scope(ask), links),
           } as const,
         ]
@@ -197,6 +209,7 @@ function followRoutes(
     {
       method: 'GET',
       path: `${base}/{id}`,
+      summary: 'Tells how a job stands',
       answer: async (ask, id) => {
         const job = await access.job(ask, id, 'read')
         return statusAnswer(job, links.of(job.id), ask.header('if-none-match'))
@@ -205,16 +218,19 @@ function followRoutes(
     {
       method: 'GET',
       path: `${base}/{id}/result`,
+      summary: 'Sends the result of a job',
       answer: async (ask, id) => resultAnswer(await access.job(ask, id, 'read'), ask, result),
     },
     {
       method: 'GET',
       path: `${base}/{id}/events`,
+      summary: 'Tells what happens to a job',
       answer: async (ask, id) => streams.answer(await access.job(ask, id, 'read'), ask),
     },
     {
       method: 'POST',
       path: `${base}/{id}/cancel`,
+      summary: 'Cancels a job',
       answer: async (ask, id) => {
         const job = await access.job(ask, id, 'cancel')
         return cancelAnswer(job.id, await queue.cancel(job.id), links)
@@ -231,7 +247,7 @@ async function answerBy(route: Route, ask: Ask, id: string): Promise<Answer> {
   }
 }
 
-export function methodsOf(routes: readonly Route[]): string[] {
+function methodsOf(routes: readonly Route[]): string[] {
   return routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
 }
 
@@ -248,6 +264,11 @@ function checkDistinct(routes: readonly Route[]): void {
       throw new OffloadError('OPTION_INVALID', `two routes are ${name}: give one of them another path`)
     seen.add(name)
   }
+}
+
+function checkOrigin(origin: string | undefined): string | undefined {
+  if (origin === undefined || (URL.canParse(origin) && new URL(origin).origin === origin)) return origin
+  throw new OffloadError('OPTION_INVALID', "origin takes an origin such as 'https://api.example.com'")
 }
 
 function checkPath(path: string, option: string): string {

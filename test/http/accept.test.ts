@@ -30,6 +30,14 @@ for (const door of everyDoor)
       expect(await shop.queue.get(body.id)).toMatchObject({ payload: { text: 'hi' }, state: 'queued' })
     })
 
+    test('where the server is told how it is reached, the 202 has the whole address of the job', async () => {
+      const shop = await openShop(door, { accept, origin: 'https://api.example.com' })
+      const { headers } = await shop.post('/echo', { text: 'hi' })
+      expect(headers.get('operation-location')).toBe(`https://api.example.com${headers.get('location')}`)
+      const plain = await openShop(door, { accept })
+      expect((await plain.post('/echo', { text: 'hi' })).headers.has('operation-location')).toBe(false)
+    })
+
     test('the job is accepted before it is answered: 202 never names a job that is unknown', async () => {
       const shop = await openShop(door, { accept })
       const answers = await Promise.all(

@@ -110,6 +110,20 @@ for (const door of everyDoor)
       expect((await shop.fetch(`/jobs/${nobodys.id}`, { headers: { 'x-tenant': 'a' } })).status).toBe(410)
     })
 
+    test('a job of no tenant is open to a request of none by an id that cannot be guessed alone', async () => {
+      const options = ({ id }: { id?: string }) => (id === undefined ? {} : { id })
+      const shop = await openShop(door, {
+        accept: { '/hold': { task: hold, options } },
+        tenant: (request) => request.headers.get('x-tenant') ?? undefined,
+      })
+      await shop.post('/hold', { id: 'order-1' })
+      expect((await shop.fetch('/jobs/order-1')).status).toBe(404)
+      const { id } = await json<{ id: string }>(await shop.post('/hold', {}), 202)
+      expect((await shop.fetch(`/jobs/${id}`)).status).toBe(200)
+      await shop.post('/hold', { id: 'order-2' }, { 'x-tenant': 'a' })
+      expect((await shop.fetch('/jobs/order-2', { headers: { 'x-tenant': 'a' } })).status).toBe(200)
+    })
+
     test('no header, query or body makes a job of another tenant', async () => {
       const shop = await openShop(door, { accept: { '/hold': hold }, tenant: () => 'mine' })
       const answer = await shop.fetch('/hold?tenant=other', {
