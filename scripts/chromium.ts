@@ -1,57 +1,48 @@
-import { execFile } from 'node:child_process'
-import { accessSync, constants, existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { promisify } from 'node:util'
-import { chromium as playwright } from 'playwright-core'
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 
 /** The first is Debian's smallest: it has no window. */
-const names = ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome']
-const SECONDS = 300
+const PLACES = [
+  '/usr/bin/chromium-headless-shell',
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+]
+const PACKAGE = 'chromium-headless-shell'
+const INSTALL_SECONDS = 300
 
-/** The path of a Chromium; undefined, with a warning, where there is none and none can be installed. */
-export async function chromium(): Promise<string | undefined> {
-  const found = installed() ?? ((await install()) ? installed() : undefined)
-  if (found === undefined)
-    console.warn(
-      `no Chromium is here and none could be installed: install Debian's ${names[0]}, or run: npx playwright-core install chromium`,
-    )
-  return found
+/** What to do where there is no browser. */
+export const noChromium: string = `no Chromium: install one (Debian: apt-get install ${PACKAGE}), or name it in OFFLOAD_CHROMIUM`
+
+/** The path of a Chromium: the one named in OFFLOAD_CHROMIUM, the system's, or Debian's, installed where we may; else undefined. */
+export function findChromium(): string | undefined {
+  const named = process.env.OFFLOAD_CHROMIUM
+  if (named !== undefined && named !== '') return existsSync(named) ? named : undefined
+  return installed() ?? (install() ? installed() : undefined)
 }
 
-function installed(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  const ofSystem = names.flatMap((name) => folders.map((folder) => join(folder, name)))
-  return [...ofSystem, playwright.executablePath()].find(isProgram)
-}
+const installed = (): string | undefined => PLACES.find((path) => existsSync(path))
 
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** A new machine may not know of any package yet. Whoever comes second waits, and finds it installed. */
+/** A fresh machine has no lists of packages yet. Whoever comes second waits, and finds it installed. */
 const script = `
-get() { apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=${SECONDS} ${names[0]}; }
-command -v ${names[0]} >&2 || get || { apt-get update -qq && get; }`
+get() { apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=${INSTALL_SECONDS} ${PACKAGE}; }
+test -e ${PLACES[0]} || get || { apt-get update -qq && get; }`
 
-/** Debian's, where we may. */
-async function install(): Promise<boolean> {
+/** Debian's, where we may; one process at a time. */
+function install(): boolean {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false
-  console.log(`installing ${names[0]} …`)
+  console.log(`installing ${PACKAGE} …`)
   const locked = ['flock', '/var/lib/dpkg', 'sh', '-c', script]
-  try {
-    // Not a timeout of our own, which would end the shell and leave what it started.
-    await promisify(execFile)('timeout', ['--kill-after=10', String(SECONDS), ...locked], {
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      maxBuffer: 16_777_216,
-    })
-    return true
-  } catch (error) {
-    console.warn((error as Error).message)
-    return false
-  }
+  // Not a timeout of our own, which would end the first process and leave those that it started.
+  const { status } = spawnSync('timeout', ['--kill-after=10', String(INSTALL_SECONDS), ...locked], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  })
+  return status === 0
+}
+
+if (import.meta.main) {
+  const path = findChromium()
+  console.log(path ?? noChromium)
+  if (path === undefined) process.exitCode = 1
 }

@@ -169,11 +169,10 @@ export class Offload implements AsyncDisposable {
 
   /**
    * Calls the listener for each event of a job after this one (`eventId` of `get()`), in order: watch() for thousands of
-   * listeners. A `gap` says that some are gone: look for yourself. Resolves with how to stop, when it has told of every
-   * event up to `until` (0 unless told otherwise). @throws CLOSED when the queue is closed before
+   * listeners. A `gap` says that some are gone: look for yourself. Resolves with how to stop.
    */
-  follow(id: string, after: number, listener: (event: JobEvent) => void, until = 0): Promise<() => void> {
-    return this.#reader.follow(id, after, listener, until)
+  follow(id: string, after: number, listener: (event: JobEvent) => void): Promise<() => void> {
+    return this.#reader.follow(id, after, listener)
   }
 
   depth(queue = 'default'): Promise<Depth> {

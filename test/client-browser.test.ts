@@ -1,11 +1,16 @@
 import type { Worker } from 'offload'
 import type { OffloadClient, OffloadClientOptions } from 'offload/client'
 import type { Browser, Page } from 'playwright-core'
+import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { isWithoutBrowser, openBrowser } from './fixtures/browser.ts'
+import { findChromium, noChromium } from '../scripts/chromium.ts'
 import { clientBundle } from './fixtures/client-bundle.ts'
 import type { Running, Shop } from './fixtures/client-shop.ts'
 import { gate, openShop } from './fixtures/client-shop.ts'
+
+const program = findChromium()
+const isRequired = process.env.OFFLOAD_REQUIRE_BACKENDS === 'all'
+if (program === undefined) console.warn(`SKIPPED, the client in a browser: ${noChromium}`)
 
 const html = `<!doctype html><title>shop</title><script type="module">
 import { offloadClient } from '/client.js'
@@ -21,7 +26,7 @@ declare global {
   var isSecureContext: boolean
 }
 
-describe.skipIf(isWithoutBrowser)('in a real browser', () => {
+describe.skipIf(program === undefined && !isRequired)('in a real browser', () => {
   let browser: Browser
   let shop: Running
   let port: string
@@ -41,7 +46,10 @@ describe.skipIf(isWithoutBrowser)('in a real browser', () => {
       )
     })
     port = new URL(shop.url).port
-    browser = await openBrowser()
+    browser = await chromium.launch({
+      ...(program === undefined ? {} : { executablePath: program }),
+      args: ['--no-sandbox', '--host-resolver-rules=MAP *.test 127.0.0.1'],
+    })
     page = await browser.newPage()
     await page.exposeFunction('hear', (type: string) => heard(type))
   })

@@ -20,7 +20,7 @@ const DEFAULT_MOST_STREAMS = 20_000
 /** What following needs of a queue. */
 export interface Follows {
   get(id: string): Promise<JobView | undefined>
-  follow(id: string, after: number, listener: (event: JobEvent) => void, until?: number): Promise<() => void>
+  follow(id: string, after: number, listener: (event: JobEvent) => void): Promise<() => void>
 }
 
 /**
@@ -53,10 +53,8 @@ export class EventStreams {
     const isAhead = after !== undefined && after > job.eventId
     if (after === undefined || isAhead) session.begin(isAhead ? 'reset' : 'state', job)
     const from = after === undefined || isAhead ? job.eventId : after
-    // Whether it was told of the end is known only when all that came before is read.
-    const until = isEnded(job.state) ? job.eventId : 0
     if (!session.channel.isEnded)
-      session.onEnd(await this.#queue.follow(job.id, from, (event) => session.tell(event), until))
+      session.onEnd(await this.#queue.follow(job.id, from, (event) => session.tell(event)))
     if (isEnded(job.state) && session.isSilent) {
       session.channel.end()
       return { status: 204, headers: { 'cache-control': 'no-store' }, body: undefined }

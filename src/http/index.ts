@@ -7,6 +7,12 @@ export type { LinkOptions, Links } from './links.ts'
 export { type OpenapiDocument, type OpenapiInfo, openapi } from './openapi.ts'
 export { type Problem, problemResponse } from './problem.ts'
 export type { ResultHook } from './result.ts'
-export { type JobRoutes, type JobRoutesOptions, type JobSource, jobRoutes } from './routes.ts'
+export {
+  type HoldsStreams,
+  type JobRoutes,
+  type JobRoutesOptions,
+  type JobSource,
+  jobRoutes,
+} from './routes.ts'
 export type { JobResource } from './status.ts'
 export { acceptedFor, idempotency } from './web.ts'

@@ -52,6 +52,7 @@ export function openapi(options: JobRoutesOptions, info: OpenapiInfo): OpenapiDo
   const context: AcceptContext = {
     components,
     maxWaitMs: toMs(options.maxWait ?? DEFAULT_MAX_WAIT, 'maxWait'),
+    hasOrigin: options.origin !== undefined,
     isFoundById: options.links === undefined || options.authorize !== undefined,
   }
   const hasWebhooks = info.webhooks ?? routes.some(({ callback }) => callback !== undefined)

@@ -100,12 +100,9 @@ export class Reader {
     }
   }
 
-  /**
-   * The same as a call for each event, for many who follow: they share one watch. Call the answer to stop; it is there when
-   * every event up to `until` was told.
-   */
-  follow(id: string, after: number, listener: (event: JobEvent) => void, until: number): Promise<() => void> {
-    return this.#feed.followAfter(id, after, listener, until)
+  /** The same as a call for each event, for many who follow: they share one watch. Call the answer to stop. */
+  follow(id: string, after: number, listener: (event: JobEvent) => void): Promise<() => void> {
+    return this.#feed.followAfter(id, after, listener)
   }
 
   /** Events in order; of one job, it ends with that job. */

@@ -8,7 +8,7 @@ import { bodyInvalid } from '../body.ts'
 import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
 import { idempotencyOptions } from '../idempotency.ts'
 import { problemOf } from '../problem.ts'
-import type { JobRoutesOptions, JobSource } from '../routes.ts'
+import type { HoldsStreams, JobRoutesOptions, JobSource } from '../routes.ts'
 import { RouteTable } from '../routes.ts'
 import { NodeAsk, write } from './wire.ts'
 
@@ -31,7 +31,7 @@ declare global {
   }
 }
 
-export type ExpressMiddleware = (req: Request, res: Response, next: NextFunction) => void
+export type ExpressMiddleware = HoldsStreams & ((req: Request, res: Response, next: NextFunction) => void)
 
 /**
  * Adds `res.accepted()`, `req.idempotency()` and the routes to Express 5: `app.use(offloadExpress(queue))`, before or after
@@ -40,7 +40,7 @@ export type ExpressMiddleware = (req: Request, res: Response, next: NextFunction
 export function offloadExpress(queue: JobSource, options: JobRoutesOptions = {}): ExpressMiddleware {
   const table = new RouteTable(queue, options)
   const parts = { queue, links: table.links, maxWaitMs: table.maxWaitMs }
-  return (req, res, next) => {
+  const middleware = (req: Request, res: Response, next: NextFunction): void => {
     const ask = askOf(req, res)
     res.accepted = (job, more) => {
       const answer = answerAccepted(ask, job, parts, more?.retryAfter)
@@ -48,11 +48,11 @@ export function offloadExpress(queue: JobSource, options: JobRoutesOptions = {})
       else send(answer, req, res)
     }
     req.idempotency = (rule = 'optional') => {
-      const route = `${req.method} ${req.baseUrl}${(req.route as { path?: string } | undefined)?.path ?? req.path}`
-      return idempotencyOptions(req.get('idempotency-key'), rule, route, (req.body as unknown) ?? null)
+      return idempotencyOptions(req.get('idempotency-key'), rule, `${req.method} ${ask.path}`, req.body)
     }
     table.answer(ask).then((answer) => (answer === undefined ? next() : send(answer, req, res)), next)
   }
+  return Object.assign(middleware, { close: () => table.close() })
 }
 
 /** Answers Offload's own errors with problem documents; others pass: `app.use(offloadErrors)`, after the routes. */

@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { OffloadError } from '../../job/errors.ts'
 import type { AcceptedJob, AcceptOptions } from '../accept.ts'
 import { answerAccepted } from '../accept.ts'
@@ -10,7 +10,7 @@ import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
 import { idempotencyOptions } from '../idempotency.ts'
 import { plainProblem, problemOf } from '../problem.ts'
 import type { JobRoutesOptions, JobSource } from '../routes.ts'
-import { methodsOf, RouteTable } from '../routes.ts'
+import { RouteTable } from '../routes.ts'
 import { NodeAsk, write } from './wire.ts'
 
 declare module 'fastify' {
@@ -50,8 +50,8 @@ export async function offloadFastify(app: FastifyInstance, options: OffloadFasti
   })
   app.decorateRequest('idempotency', function (this: FastifyRequest, rule = 'optional') {
     const key = this.headers['idempotency-key']
-    const route = `${this.method} ${this.routeOptions.url ?? this.url}`
-    return idempotencyOptions(Array.isArray(key) ? key.join(', ') : key, rule, route, this.body ?? null)
+    const route = `${this.method} ${pathOf(this)}`
+    return idempotencyOptions(Array.isArray(key) ? key.join(', ') : key, rule, route, this.body)
   })
   app.setErrorHandler((error, request, reply) => {
     if (!(error instanceof OffloadError || error instanceof Response)) throw error
@@ -80,18 +80,25 @@ function mount(scope: FastifyInstance, table: RouteTable, bodyLimit: number): vo
       status < 500 && !isOfBody(error)
         ? plainProblem(status, error.message, undefined, pathOf(request))
         : problemOf(bodyError(error, bodyLimit, request), pathOf(request))
-    return sendAnswer(reply, answer)
+    return sendAnswer(reply, table.shownTo(askOf(request, reply), answer))
   })
   const handler = (request: FastifyRequest, reply: FastifyReply) => respond(table, request, reply)
   const jobs = `${table.links.base}/{id}`
   for (const [path, routes] of Map.groupBy(table.routes, (route) => route.path)) {
-    const url = path.slice(scope.prefix.length)
-    if (!path.startsWith(jobs))
-      scope.route({ method: [...methodsOf(routes), 'OPTIONS'], url, exposeHeadRoute: false, handler })
+    if (path.startsWith(jobs)) continue
+    const shared = { url: path.slice(scope.prefix.length), exposeHeadRoute: false, handler }
+    for (const { method, summary } of routes)
+      scope.route({ method, schema: { summary, tags: ['jobs'] } as FastifySchema, ...shared })
+    const others = routes.some(({ method }) => method === 'GET') ? ['HEAD', 'OPTIONS'] : ['OPTIONS']
+    scope.route({ method: others, schema: hidden, ...shared })
   }
   // Not `:id`: Fastify takes parameters of 100 characters at most, and ids may have 200.
-  scope.all(`${table.links.base.slice(scope.prefix.length)}/*`, { exposeHeadRoute: false }, handler)
+  const url = `${table.links.base.slice(scope.prefix.length)}/*`
+  scope.all(url, { schema: hidden, exposeHeadRoute: false }, handler)
 }
+
+/** What @fastify/swagger and its like leave out: the job routes stand in the document of `openapi`. */
+const hidden = { hide: true } as FastifySchema
 
 async function respond(
   table: RouteTable,

@@ -113,19 +113,33 @@ export async function bytesOf(req: IncomingMessage, limit: number): Promise<Uint
 
 /** Writes an answer. A body that was not read through ends the connection, so that nobody waits for the rest of it. */
 export function write({ status, headers, body }: Answer, req: IncomingMessage, res: ServerResponse): void {
+  // Somebody else has answered, such as a timeout.
+  if (res.headersSent) {
+    if (isStream(body)) void body.return?.()
+    return
+  }
   if (!req.complete && !isBodiless(req)) res.shouldKeepAlive = false
-  res.writeHead(status, headers)
-  if (!isStream(body)) res.end(bodyText(body) ?? undefined)
-  else void pour(body, res)
+  if (isStream(body)) {
+    res.writeHead(status, headers)
+    void pour(body, res)
+    return
+  }
+  const bytes = bodyText(body)
+  res.writeHead(status, bytes === null ? headers : { ...headers, 'content-length': Buffer.byteLength(bytes) })
+  res.end(bytes ?? undefined)
 }
 
 function isBodiless({ headers }: IncomingMessage): boolean {
   return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
 }
 
+/** A client that takes nothing of what it asked for in this time is gone. */
+const STALLED_MS = 60_000
+
 /** Takes the next part when the client has taken the one before. */
 async function pour(body: Stream, res: ServerResponse): Promise<void> {
   const leave = (): void => void body.return?.()
+  if (res.closed) return leave()
   res.once('close', leave)
   res.flushHeaders()
   try {
@@ -142,7 +156,9 @@ async function pour(body: Stream, res: ServerResponse): Promise<void> {
 function drained(res: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     if (res.closed) return resolve()
+    const stalled = setTimeout(() => res.destroy(), STALLED_MS).unref()
     const go = (): void => {
+      clearTimeout(stalled)
       res.off('drain', go)
       res.off('close', go)
       resolve()

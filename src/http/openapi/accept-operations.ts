@@ -8,6 +8,8 @@ import { callbackItem } from './webhooks.ts'
 export interface AcceptContext {
   readonly components: Components
   readonly maxWaitMs: number
+  /** Whether the whole address of a job is told. */
+  readonly hasOrigin: boolean
   /** Whether a job is found by its id alone. */
   readonly isFoundById: boolean
 }
@@ -22,7 +24,7 @@ const INPUT: readonly ErrorCode[] = ['OPTION_INVALID', 'PAYLOAD_INVALID', 'PAYLO
 
 /** `POST {path}`. */
 export function acceptOperation(operationId: string, route: AcceptRoute, context: AcceptContext): Part {
-  const { components, maxWaitMs } = context
+  const { components, maxWaitMs, hasOrigin } = context
   const { task, callback, idempotency = 'optional' } = route
   return {
     operationId,
@@ -48,6 +50,7 @@ export function acceptOperation(operationId: string, route: AcceptRoute, context
         description: 'The job is durably queued, or was so before under this `Idempotency-Key`.',
         headers: components.headers(
           'Location',
+          ...(hasOrigin ? ['Operation-Location'] : []),
           'Retry-After',
           'Cache-Control',
           'Preference-Applied',

@@ -150,6 +150,7 @@ export const sharedHeaders: Readonly<Record<string, JsonSchema>> = {
     const: 'true',
   }),
   Location: header('Where the job is read.', address),
+  'Operation-Location': header('The whole address of the job.', { type: 'string', format: 'uri' }),
   'Preference-Applied': header('What was done of `Prefer` (RFC 7240).'),
   'Retry-After': header('Seconds after which to ask again.', { type: 'integer', minimum: 1 }),
 }
