@@ -70,7 +70,9 @@ test('a callbackUrl inside the network, or that is none, is refused before a job
 test('each item of a batch may have its own callbackUrl', async () => {
   const { url: callbackUrl, requests } = await receiver()
   const { post } = await api(() => true)
-  const answer = await post('/orders/batch', { items: [{ input: { n: 1, callbackUrl } }, { input: { n: 2 } }] })
+  const answer = await post('/orders/batch', {
+    items: [{ input: { n: 1, callbackUrl } }, { input: { n: 2 } }],
+  })
   expect(answer.status).toBe(207)
   await vi.waitFor(() => expect(requests).toHaveLength(1), 10_000)
 })
