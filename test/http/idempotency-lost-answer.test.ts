@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { offload } from 'offload'
 import { expect, test } from 'vitest'
-import { ended, freePort, kill, Site } from './fixtures/site/processes.ts'
-import { order, walk } from './fixtures/site/tasks.ts'
+import { ended, freePort, kill, Site } from '../fixtures/site/processes.ts'
+import { order, walk } from '../fixtures/site/tasks.ts'
 
 const RACERS = 200
 const PAUSE_MS = 20
