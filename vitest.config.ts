@@ -2,7 +2,7 @@ import type { ViteUserConfig } from 'vitest/config'
 import { defineConfig } from 'vitest/config'
 
 const config: ViteUserConfig = defineConfig({
-  ssr: { resolve: { conditions: ['offload-source', 'node', 'import', 'default'] } },
+  ssr: { resolve: { conditions: ['offload-source', 'node'] } },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',

@@ -1,34 +1,16 @@
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import type { Worker } from 'offload'
 import type { OffloadClient, OffloadClientOptions } from 'offload/client'
 import type { Browser, Page } from 'playwright-core'
 import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findChromium, noChromium } from '../scripts/chromium.ts'
 import { clientBundle } from './fixtures/client-bundle.ts'
 import type { Running, Shop } from './fixtures/client-shop.ts'
 import { gate, openShop } from './fixtures/client-shop.ts'
 
-/** Where a Chromium of this machine is. */
-function installed(): string | undefined {
-  const names = ['chromium', 'chromium-browser', 'google-chrome']
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  return folders.flatMap((folder) => names.map((name) => join(folder, name))).find(isProgram)
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-const program = installed()
+const program = findChromium()
 const isRequired = process.env.OFFLOAD_REQUIRE_BACKENDS === 'all'
-if (program === undefined)
-  console.warn('SKIPPED: no chromium is installed, so the client is not tested in a browser')
+if (program === undefined) console.warn(`SKIPPED, the client in a browser: ${noChromium}`)
 
 const html = `<!doctype html><title>shop</title><script type="module">
 import { offloadClient } from '/client.js'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { machine, median, readable, sorted, table } from '../lib/figures.ts'
 
-// `npm run bench -- http`: an endpoint that answers 202, with Offload behind it and with nothing, under wrk.
+// `npm run bench -- http`: a mounted accept route, and a bare route that only parses the body, under wrk.
 const REPEATS = Number(process.env.OFFLOAD_BENCH_REPEATS ?? 3)
 const SECONDS = 4
 const frameworks = ['node:http', 'fastify'] as const

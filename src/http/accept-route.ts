@@ -1,5 +1,7 @@
+import { STATUS_CODES } from 'node:http'
 import type { Handle } from '../handle.ts'
 import { OffloadError } from '../job/errors.ts'
+import { validate } from '../job/payload.ts'
 import type { AnyTask, EnqueueOptions, OnDone, Task } from '../task.ts'
 import { onDoneOf } from '../task.ts'
 import type { AnswerParts, Waits } from './accept.ts'
@@ -10,7 +12,8 @@ import type { Ask } from './ask.ts'
 import { readJson } from './body.ts'
 import type { IdempotencyOptions, IdempotencyRule } from './idempotency.ts'
 import { InFlight, idempotencyOptions } from './idempotency.ts'
-import { problemOf } from './problem.ts'
+import type { JsonSchema } from './openapi/json-schema.ts'
+import { plainProblem, problemOf } from './problem.ts'
 import { traceOf } from './trace.ts'
 
 /** A route that accepts jobs of one task: the body is its input. */
@@ -20,13 +23,19 @@ export interface AcceptRoute {
   readonly idempotency?: IdempotencyRule
   /** Takes up to so many jobs in one request at `{path}/batch`. @default 0: not at all */
   readonly batch?: number
-  /** What else `enqueue()` is told of this request. */
+  /** What else `enqueue()` is told of this request. The input fits the schema; it is as it was sent. */
   // biome-ignore lint/suspicious/noExplicitAny: routes of every input stand in one table
   readonly options?: (input: any, request: Request) => EnqueueOptions
   /** Takes a `callbackUrl` from the body and has it told of the end: `callback: hooks.to` of `offload/webhooks`. */
   readonly callback?: (url: string) => OnDone
   /** Seconds after which the client should look. @default 1 */
   readonly retryAfter?: number
+  /** What the OpenAPI document says of the input and the result (JSON Schema 2020-12). @default what the schemas of the task tell */
+  readonly jsonSchema?: { readonly input?: JsonSchema; readonly output?: JsonSchema }
+}
+
+export function acceptRouteOf(route: AnyTask | AcceptRoute): AcceptRoute {
+  return 'task' in route ? route : { task: route }
 }
 
 /** What accepting needs of a queue. */
@@ -97,7 +106,7 @@ export class Acceptor {
       const handle = await this.#enqueue(ask, input, tenant, once)
       return acceptedAnswer(handle, this.#parts.links, this.route.retryAfter)
     } catch (error) {
-      return problemOf(error)
+      return error instanceof Response ? refusalOf(error) : problemOf(error)
     }
   }
 
@@ -114,6 +123,7 @@ export class Acceptor {
     const { task, options, callback } = this.route
     const { input, callbackUrl } = callback === undefined ? { input: body } : withoutCallback(body)
     const trace = traceOf(ask)
+    if (options !== undefined) await validate(task.input, input, task.name)
     const own = options?.(input, ask.request)
     return this.#parts.queue.enqueue(task, input, {
       ...(trace === undefined ? {} : { trace }),
@@ -133,6 +143,12 @@ function withoutCallback(body: unknown): { readonly input: unknown; readonly cal
   const { callbackUrl, ...input } = body as { callbackUrl: unknown }
   if (typeof callbackUrl === 'string') return { input, callbackUrl }
   throw unfit('callbackUrl', 'must be the text of a URL')
+}
+
+/** Of an answer that a hook threw only the status can be told within another. */
+function refusalOf({ status, body }: Response): Answer {
+  void body?.cancel()
+  return plainProblem(status, STATUS_CODES[status] ?? 'Refused')
 }
 
 interface Item {

@@ -21,6 +21,7 @@ export interface AcceptOptions {
 }
 
 export const DEFAULT_BASE = '/jobs'
+export const DEFAULT_MAX_WAIT = '60s'
 
 /** The 202 that hands over an accepted job: where to look, when to look, and the job itself. */
 export function accepted(
@@ -43,6 +44,7 @@ export function acceptedAnswer(
     headers: {
       'content-type': 'application/json',
       location: self,
+      ...(links.origin === undefined ? {} : { 'operation-location': links.origin + self }),
       'retry-after': String(Math.max(1, Math.ceil(retryAfter))),
       'cache-control': 'no-store',
       vary: 'Prefer',
@@ -93,9 +95,9 @@ async function waitedAnswer(
   retryAfter: number | undefined,
 ): Promise<Answer> {
   const more = preferenceApplied(wanted)
-  const view = (await ends(job.id, wanted.waitMs ?? 0, ask.signal, queue))
-    ? await queue.get(job.id)
-    : undefined
+  const hasEnded = await ends(job.id, wanted.waitMs ?? 0, ask.signal, queue)
+  // The job is accepted, whatever becomes of reading it.
+  const view = hasEnded ? await queue.get(job.id).catch(() => undefined) : undefined
   if (view === undefined) return acceptedAnswer(job, links, retryAfter, more)
   const own = links.of(job.id)
   const { status, headers, body } = statusAnswer(view, own, undefined)

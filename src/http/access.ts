@@ -15,7 +15,12 @@ export interface AccessOptions {
   readonly list?: (request: Request) => boolean | ListScope | Promise<boolean | ListScope>
 }
 
-export type ListScope = Pick<FindQuery, 'tenant' | 'queue' | 'task'>
+export interface ListScope {
+  readonly queue?: string
+  readonly task?: string
+  /** @default that of the request, where there is a `tenant` hook; undefined for those of all tenants */
+  readonly tenant?: string | undefined
+}
 
 interface JobReader {
   get(id: string): Promise<JobView | undefined>
@@ -37,6 +42,11 @@ export class Access {
   async job(ask: Ask, rawId: string, purpose: Purpose): Promise<JobView> {
     const id = usableId(rawId)
     const isSigned = this.#links.isSignedFor(id, purpose, ask.query)
+    if (!isSigned && this.#links.areSigned && this.#options.authorize === undefined)
+      throw new OffloadError(
+        'LINK_INVALID',
+        'jobs are reached here by the signed links that their answers tell',
+      )
     const job = this.#isReachable(id, isSigned) ? await this.#jobs.get(id) : undefined
     if (job === undefined || !(isSigned || (await this.#mayHave(ask, job)))) throw unknown(id)
     return job
@@ -57,27 +67,31 @@ export class Access {
   }
 
   /** What this request may list. @throws FORBIDDEN */
-  async scope(ask: Ask): Promise<ListScope> {
+  async scope(ask: Ask): Promise<Pick<FindQuery, 'tenant' | 'queue' | 'task'>> {
     const { list, tenant } = this.#options
     const allowed = (await list?.(ask.request)) ?? false
     if (allowed === false) throw new OffloadError('FORBIDDEN', 'this request may not list jobs')
     const own = tenant === undefined ? undefined : await tenant(ask.request)
-    if (tenant !== undefined && own === undefined && allowed === true)
+    const { tenant: of, ...narrowed } = { tenant: own, ...(allowed === true ? {} : allowed) }
+    const isNamed = allowed !== true && Object.hasOwn(allowed, 'tenant')
+    if (tenant !== undefined && own === undefined && !isNamed)
       throw new OffloadError('FORBIDDEN', 'this request is of no tenant, so it may not list jobs')
-    return { ...(own === undefined ? {} : { tenant: own }), ...(allowed === true ? {} : allowed) }
+    return { ...narrowed, ...(of === undefined ? {} : { tenant: of }) }
   }
 
   /** An id that can be guessed is for those whom a hook or a signature lets in. */
   #isReachable(id: string, isSigned: boolean): boolean {
     const { authorize, tenant } = this.#options
     if (isSigned || authorize !== undefined) return true
-    return !this.#links.areSigned && (tenant !== undefined || isUnguessable(id))
+    return tenant !== undefined || isUnguessable(id)
   }
 
   async #mayHave(ask: Ask, job: JobView): Promise<boolean> {
     const { authorize, tenant } = this.#options
-    if (tenant !== undefined && (await tenant(ask.request)) !== job.tenant) return false
-    return authorize === undefined || (await authorize(ask.request, job))
+    const own = await tenant?.(ask.request)
+    if (tenant !== undefined && own !== job.tenant) return false
+    if (authorize !== undefined) return authorize(ask.request, job)
+    return own !== undefined || isUnguessable(job.id)
   }
 }
 

@@ -16,7 +16,11 @@ export function readJson(ask: Ask, limit: number): unknown | Promise<unknown> {
 function checkType(type: string | undefined): void {
   if (type === 'application/json') return
   if (/^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset="?utf-?8"?\s*)?$/i.test(type ?? '')) return
-  throw new OffloadError(
+  throw typeUnsupported(type)
+}
+
+export function typeUnsupported(type: string | undefined): OffloadError {
+  return new OffloadError(
     'CONTENT_TYPE_UNSUPPORTED',
     type === undefined
       ? 'the body has no Content-Type: send application/json'
@@ -29,30 +33,30 @@ function checkType(type: string | undefined): void {
  * levels are refused. @throws BODY_INVALID
  */
 export function parseJson(text: string): unknown {
-  if (text === '') throw invalid('the body is empty: send a JSON value')
+  if (text === '') throw bodyInvalid('the body is empty: send a JSON value')
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw invalid(
+    throw bodyInvalid(
       `the body is no JSON: ${(error as Error).message.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 200)}`,
     )
   }
   const keys = countKeys(value, 0)
-  if (keys !== keysWritten(text)) throw invalid('the body has an object in which one key comes twice')
+  if (keys !== keysWritten(text)) throw bodyInvalid('the body has an object in which one key comes twice')
   return value
 }
 
 function countKeys(value: unknown, depth: number): number {
   if (typeof value !== 'object' || value === null) return 0
-  if (depth >= MAX_DEPTH) throw invalid(`the body has more than ${MAX_DEPTH} levels of nesting`)
+  if (depth >= MAX_DEPTH) throw bodyInvalid(`the body has more than ${MAX_DEPTH} levels of nesting`)
   let count = 0
   if (Array.isArray(value)) {
     for (const member of value) count += countKeys(member, depth + 1)
     return count
   }
   for (const key in value) {
-    if (key === '__proto__') throw invalid('the body has a "__proto__" key')
+    if (key === '__proto__') throw bodyInvalid('the body has a "__proto__" key')
     count += 1 + countKeys((value as Record<string, unknown>)[key], depth + 1)
   }
   return count
@@ -79,6 +83,6 @@ function endOfString(text: string, start: number): number {
   }
 }
 
-function invalid(message: string): OffloadError {
+export function bodyInvalid(message: string): OffloadError {
   return new OffloadError('BODY_INVALID', message)
 }

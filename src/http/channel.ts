@@ -1,6 +1,6 @@
 import type { Stream } from './answer.ts'
 
-/** A stream that is pushed to. What a slow reader has not taken waits here, up to a limit. */
+/** A stream that is pushed to. What a slow reader has not taken waits here, up to a limit; then it ends, after what waits. */
 export class Channel implements Stream {
   readonly #limit: number
   readonly #onEnd: () => void
@@ -19,10 +19,11 @@ export class Channel implements Stream {
     return this.#ended
   }
 
-  /** What is not taken is dropped, and the stream ends, when the reader is too slow for it. */
+  /** A text that no longer fits is dropped, and the stream ends. One that comes first always fits. */
   push(text: string): void {
     if (this.#ended) return
     if (this.#taker !== undefined) this.#give(text)
+    else if (this.#length > 0 && this.#length + text.length > this.#limit) this.end()
     else this.#keep(text)
   }
 
@@ -50,6 +51,7 @@ export class Channel implements Stream {
 
   return(): Promise<IteratorResult<string>> {
     this.#waiting = []
+    this.#length = 0
     this.end()
     return Promise.resolve({ done: true, value: undefined })
   }
@@ -61,7 +63,6 @@ export class Channel implements Stream {
   #keep(text: string): void {
     this.#waiting.push(text)
     this.#length += text.length
-    if (this.#length > this.#limit) void this.return()
   }
 
   #give(value: string): void {

@@ -1,3 +1,4 @@
+import { OffloadError } from '../job/errors.ts'
 import type { Answer } from './answer.ts'
 import type { Ask } from './ask.ts'
 
@@ -9,9 +10,18 @@ export interface CorsOptions {
   readonly credentials?: boolean
 }
 
-const EXPOSED = 'ETag, Location, Retry-After, Preference-Applied, Idempotent-Replayed, Content-Location'
+const EXPOSED = [
+  'Content-Disposition',
+  'Content-Location',
+  'ETag',
+  'Idempotent-Replayed',
+  'Location',
+  'Operation-Location',
+  'Preference-Applied',
+  'Retry-After',
+].join(', ')
 const TAKEN =
-  'Content-Type, Idempotency-Key, Prefer, If-None-Match, Last-Event-ID, Authorization, Traceparent'
+  'Content-Type, Idempotency-Key, Prefer, If-None-Match, Last-Event-ID, Authorization, Traceparent, Tracestate'
 const PREFLIGHT_SECONDS = '600'
 
 export function corsHeaders({ origins, credentials }: CorsOptions, ask: Ask): Record<string, string> {
@@ -24,6 +34,17 @@ export function corsHeaders({ origins, credentials }: CorsOptions, ask: Ask): Re
     ...(credentials === true ? { 'access-control-allow-credentials': 'true' } : {}),
     vary: 'Origin, Prefer',
   }
+}
+
+/**
+ * Refuses what a page of another origin sends without being let in. Browsers ask before they send JSON; a POST without a
+ * body they send at once, with cookies, and only hide the answer. @throws FORBIDDEN
+ */
+export function checkPage(cors: CorsOptions | undefined, ask: Ask): void {
+  const from = ask.header('sec-fetch-site')
+  if (from !== 'cross-site' && from !== 'same-site') return
+  if (cors !== undefined && 'access-control-allow-origin' in corsHeaders(cors, ask)) return
+  throw new OffloadError('FORBIDDEN', 'pages of this origin may not do this: `cors` says which may')
 }
 
 /** Answers `OPTIONS`: what may be asked here, and by which pages. */

@@ -49,9 +49,12 @@ export class EventStreams {
       throw new OffloadError('QUEUE_FULL', 'too many streams are open', { retryAfterMs: 5000 })
     const after = lastEventId(ask)
     const session = new Session(job.id, this.#views)
-    if (after === undefined) session.begin(job)
-    if (after !== undefined || !isEnded(job.state))
-      session.onEnd(await this.#queue.follow(job.id, after ?? job.eventId, (event) => session.tell(event)))
+    // A number that is still to come is of another ledger than this one, or made up.
+    const isAhead = after !== undefined && after > job.eventId
+    if (after === undefined || isAhead) session.begin(isAhead ? 'reset' : 'state', job)
+    const from = after === undefined || isAhead ? job.eventId : after
+    if (!session.channel.isEnded)
+      session.onEnd(await this.#queue.follow(job.id, from, (event) => session.tell(event)))
     if (isEnded(job.state) && session.isSilent) {
       session.channel.end()
       return { status: 204, headers: { 'cache-control': 'no-store' }, body: undefined }
@@ -137,6 +140,8 @@ class Session {
   readonly #views: Views
   readonly #ends: (() => void)[] = []
   #told = -1
+  /** What came while the ledger was asked how the job stands. */
+  #held: JobEvent[] | undefined
 
   constructor(jobId: string, views: Views) {
     this.#jobId = jobId
@@ -147,7 +152,7 @@ class Session {
   }
 
   get isSilent(): boolean {
-    return this.#told === -1
+    return this.#told === -1 && this.#held === undefined
   }
 
   onEnd(end: () => void): void {
@@ -155,24 +160,30 @@ class Session {
     else this.#ends.push(end)
   }
 
-  begin(job: JobView): void {
-    this.#snapshot('state', this.#views.snapshot(job))
+  begin(name: 'state' | 'reset', job: JobView): void {
+    this.#snapshot(name, this.#views.snapshot(job))
   }
 
   tell(event: JobEvent): void {
-    if (event.type === 'gap') this.#lookAgain('reset', event)
-    else if (event.eventId <= this.#told) return
-    else if (isEnding(event)) this.#lookAgain(event.type, event)
-    else this.#send(event.type, event.eventId, textOf(event))
+    if (this.#held !== undefined) this.#held.push(event)
+    else if (event.type === 'gap' || (event.eventId > this.#told && isEnding(event))) this.#look(event)
+    else if (event.eventId > this.#told) this.#send(event.type, event.eventId, textOf(event))
   }
 
-  /** An end is told with all that the job came to; after a gap it is told anew how the job stands. */
-  #lookAgain(name: string, { eventId }: JobEvent): void {
-    this.#told = Math.max(this.#told, 0)
+  /** An end is told with all that the job came to, a gap with how the job stands; what comes meanwhile is told after it. */
+  #look(event: JobEvent, held: JobEvent[] = []): void {
+    this.#held = held
     this.#views.of(this.#jobId).then(
       (snapshot) => {
         if (snapshot === undefined) return this.channel.end()
-        if (name === 'reset' || eventId > this.#told) this.#snapshot(name, snapshot)
+        // One who looked a little earlier may have been answered with what was before.
+        if (snapshot.eventId < event.eventId) return this.#look(event, held)
+        this.#held = undefined
+        this.#snapshot(
+          event.type === 'gap' || !snapshot.isEnded ? 'reset' : snapshot.resource.state,
+          snapshot,
+        )
+        for (const one of held) this.tell(one)
       },
       () => this.channel.end(),
     )
@@ -184,10 +195,10 @@ class Session {
   }
 
   #send(name: string, eventId: number, data: string): void {
-    const isFirst = this.#told <= 0
+    const isFirst = this.#told === -1
     this.#told = Math.max(this.#told, eventId)
     this.channel.push(
-      `${isFirst ? `retry: ${RETRY_MS}\n` : ''}id: ${eventId}\nevent: ${name}\ndata: ${data}\n\n`,
+      `${isFirst ? `retry: ${RETRY_MS}\n` : ''}id: ${this.#told}\nevent: ${name}\ndata: ${data}\n\n`,
     )
   }
 }

@@ -7,7 +7,8 @@ export type IdempotencyRule = 'required' | 'optional' | 'off'
 /** What `enqueue()` needs to accept a request once. */
 export interface IdempotencyOptions {
   readonly idempotencyKey: string
-  readonly fingerprint: string
+  /** Of the body; left out where there is none that can be seen, so that the payload is compared. */
+  readonly fingerprint?: string
 }
 
 /**
@@ -28,7 +29,10 @@ export function idempotencyOptions(
       'this needs an Idempotency-Key header: a new UUID for a new request, the same again for the same',
     )
   }
-  return { idempotencyKey: `${route} ${keyOf(header)}`, fingerprint: fingerprint(body) }
+  return {
+    idempotencyKey: `${route} ${keyOf(header)}`,
+    ...(body === undefined ? {} : { fingerprint: fingerprint(body) }),
+  }
 }
 
 function keyOf(header: string): string {

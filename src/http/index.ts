@@ -4,8 +4,15 @@ export type { AccessOptions, ListScope } from './access.ts'
 export type { CorsOptions } from './cors.ts'
 export type { IdempotencyOptions, IdempotencyRule } from './idempotency.ts'
 export type { LinkOptions, Links } from './links.ts'
+export { type OpenapiDocument, type OpenapiInfo, openapi } from './openapi.ts'
 export { type Problem, problemResponse } from './problem.ts'
 export type { ResultHook } from './result.ts'
-export { type JobRoutes, type JobRoutesOptions, type JobSource, jobRoutes } from './routes.ts'
+export {
+  type HoldsStreams,
+  type JobRoutes,
+  type JobRoutesOptions,
+  type JobSource,
+  jobRoutes,
+} from './routes.ts'
 export type { JobResource } from './status.ts'
 export { acceptedFor, idempotency } from './web.ts'

@@ -6,7 +6,7 @@ import { OffloadError } from '../job/errors.ts'
 export interface LinkOptions {
   /** At least 16 characters each; the first one signs, every one is accepted. */
   readonly secrets: readonly string[]
-  /** How long a link is good. @default '24h' */
+  /** How long a link is good at least; at most a tenth longer. @default '24h' */
   readonly ttl?: Duration
 }
 
@@ -24,13 +24,19 @@ export interface Links {
 /** The addresses of jobs below one path, signed where there are secrets. */
 export class LinkMaker {
   readonly base: string
+  /** Where clients reach the server; undefined where only it knows. */
+  readonly origin: string | undefined
   readonly #secrets: readonly string[]
   readonly #ttlMs: number
+  /** Links that are made within one step are equal, so that a client that asks again gets 304. */
+  readonly #stepMs: number
 
-  constructor(base: string, options?: LinkOptions) {
+  constructor(base: string, options?: LinkOptions, origin?: string) {
     this.base = base
+    this.origin = origin
     this.#secrets = options?.secrets ?? []
     this.#ttlMs = toMs(options?.ttl ?? '24h', 'links.ttl')
+    this.#stepMs = Math.max(1, Math.floor(this.#ttlMs / 10_000)) * 1000
     const isWeak = this.#secrets.some((secret) => typeof secret !== 'string' || secret.length < 16)
     if (options !== undefined && (this.#secrets.length === 0 || isWeak))
       throw new OffloadError(
@@ -71,7 +77,7 @@ export class LinkMaker {
   }
 
   #query(id: string, purpose: Purpose): string {
-    const expires = String(Math.floor((Date.now() + this.#ttlMs) / 1000))
+    const expires = String(Math.ceil((Date.now() + this.#ttlMs) / this.#stepMs) * (this.#stepMs / 1000))
     return `?expires=${expires}&signature=${sign(this.#secrets[0] ?? '', id, purpose, expires)}`
   }
 }

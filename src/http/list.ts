@@ -3,7 +3,6 @@ import type { JobState } from '../job/job.ts'
 import { jobStates } from '../job/job.ts'
 import type { FindQuery } from '../ledger.ts'
 import type { JobView } from '../reading/view.ts'
-import type { ListScope } from './access.ts'
 import type { Answer } from './answer.ts'
 import type { Ask } from './ask.ts'
 import type { LinkMaker } from './links.ts'
@@ -19,7 +18,7 @@ interface Finder {
 export async function listAnswer(
   jobs: Finder,
   ask: Ask,
-  scope: ListScope,
+  scope: Pick<FindQuery, 'tenant' | 'queue' | 'task'>,
   links: LinkMaker,
 ): Promise<Answer> {
   const page = await jobs.find({ ...queryOf(ask.query), ...scope })
@@ -44,7 +43,7 @@ function queryOf(query: URLSearchParams): FindQuery {
   for (const name of query.keys())
     if (!KNOWN.includes(name) || query.getAll(name).length > 1)
       throw refused(
-        `the query has ${JSON.stringify(name.slice(0, 40))} ${KNOWN.includes(name) ? 'twice' : `, which is none of ${KNOWN.join(', ')}`}`,
+        `the query has ${JSON.stringify(name.slice(0, 40))}${KNOWN.includes(name) ? ' twice' : `, which is none of ${KNOWN.join(', ')}`}`,
       )
   const found: { -readonly [K in keyof FindQuery]: FindQuery[K] } = { limit: 50 }
   for (const name of ['task', 'queue', 'key', 'cursor'] as const) {

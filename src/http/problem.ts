@@ -13,7 +13,7 @@ export interface Problem {
   readonly code?: ErrorCode
   /** The same request may succeed later: after `Retry-After`. */
   readonly retryable?: boolean
-  /** Each fault of an input. */
+  /** The faults of an input: the first 100. */
   readonly errors?: readonly { readonly path: string; readonly detail: string }[]
 }
 

@@ -3,9 +3,9 @@ import { toMs } from '../duration.ts'
 import { OffloadError } from '../job/errors.ts'
 import type { Offload } from '../offload.ts'
 import type { AnyTask } from '../task.ts'
-import { cancelAnswer, DEFAULT_BASE } from './accept.ts'
+import { cancelAnswer, DEFAULT_BASE, DEFAULT_MAX_WAIT } from './accept.ts'
 import type { AcceptRoute } from './accept-route.ts'
-import { Acceptor } from './accept-route.ts'
+import { Acceptor, acceptRouteOf } from './accept-route.ts'
 import type { AccessOptions } from './access.ts'
 import { Access } from './access.ts'
 import type { Answer } from './answer.ts'
@@ -14,11 +14,13 @@ import type { Ask } from './ask.ts'
 import { askOf } from './ask.ts'
 import { DEFAULT_BODY_BYTES } from './body.ts'
 import type { CorsOptions } from './cors.ts'
-import { corsHeaders, preflightAnswer } from './cors.ts'
+import { checkPage, corsHeaders, preflightAnswer } from './cors.ts'
 import { EventStreams } from './events.ts'
 import type { LinkOptions } from './links.ts'
 import { LinkMaker } from './links.ts'
 import { listAnswer } from './list.ts'
+import type { OpenapiInfo } from './openapi.ts'
+import { openapiAnswer } from './openapi.ts'
 import { plainProblem, problemOf } from './problem.ts'
 import type { ResultHook } from './result.ts'
 import { resultAnswer } from './result.ts'
@@ -44,10 +46,23 @@ export interface JobRoutesOptions extends AccessOptions {
   readonly maxStreams?: number
   /** Lets pages of other origins in. @default they are not */
   readonly cors?: CorsOptions
+  /**
+   * Where clients reach this server, such as `https://api.example.com`: each 202 then has `Operation-Location` (Microsoft REST
+   * API Guidelines), the whole address of the job. @default it has `Location` alone
+   */
+  readonly origin?: string
+  /** Tells of these routes at `GET {base}/openapi.json`, as an OpenAPI 3.1 document. @default it does not */
+  readonly openapi?: OpenapiInfo
+}
+
+/** What holds streams open: a server that closes ends them first. */
+export interface HoldsStreams {
+  /** Ends the open event streams; clients come back elsewhere, to where they were. */
+  close(): void
 }
 
 /** Answers a request, or undefined when it is for someone else. */
-export type JobRoutes = (request: Request) => Promise<Response | undefined>
+export type JobRoutes = HoldsStreams & ((request: Request) => Promise<Response | undefined>)
 
 /**
  * The accept routes, `GET {base}` where there is a `list` hook, and `GET {base}/{id}`, `GET {base}/{id}/result`, `GET {base}/{id}/events` and
@@ -55,16 +70,18 @@ export type JobRoutes = (request: Request) => Promise<Response | undefined>
  */
 export function jobRoutes(queue: JobSource, options: JobRoutesOptions = {}): JobRoutes {
   const table = new RouteTable(queue, options)
-  return async (request) => {
+  const routes = async (request: Request): Promise<Response | undefined> => {
     const answer = await table.answer(askOf(request))
     return answer === undefined ? undefined : toResponse(answer)
   }
+  return Object.assign(routes, { close: () => table.close() })
 }
 
 /** A route as a framework of its own routing registers it: `{id}` stands for one segment. */
 export interface Route {
   readonly method: 'GET' | 'POST'
   readonly path: string
+  readonly summary: string
   readonly answer: (ask: Ask, id: string) => Answer | Promise<Answer>
 }
 
@@ -76,12 +93,12 @@ export class RouteTable {
   readonly maxWaitMs: number
   readonly #streams: EventStreams
   readonly #cors: CorsOptions | undefined
-  readonly #byPath: ReadonlyMap<string, readonly Route[]>
+  readonly #byPath: ReadonlyMap<string, Place>
 
   constructor(queue: JobSource, options: JobRoutesOptions) {
     const base = checkPath(options.base ?? DEFAULT_BASE, 'base')
-    this.links = new LinkMaker(base, options.links)
-    this.maxWaitMs = toMs(options.maxWait ?? '60s', 'maxWait')
+    this.links = new LinkMaker(base, options.links, checkOrigin(options.origin))
+    this.maxWaitMs = toMs(options.maxWait ?? DEFAULT_MAX_WAIT, 'maxWait')
     this.#cors = options.cors
     this.#streams = new EventStreams(queue, this.links, options.maxStreams)
     const access = new Access(queue, options, this.links)
@@ -93,37 +110,44 @@ export class RouteTable {
       maxWaitMs: this.maxWaitMs,
     }
     this.acceptors = Object.entries(options.accept ?? {}).map(
-      ([path, route]) =>
-        new Acceptor(checkPath(path, 'accept'), 'task' in route ? route : { task: route }, parts),
+      ([path, route]) => new Acceptor(checkPath(path, 'accept'), acceptRouteOf(route), parts),
     )
     this.routes = [
       ...this.acceptors.flatMap(acceptRoutes),
-      ...followRoutes(base, queue, access, this.links, this.#streams, options.result),
+      ...openapiRoutes(base, options),
+      ...followRoutes(base, queue, access, this.links, this.#streams, options),
     ]
-    this.#byPath = Map.groupBy(this.routes, ({ path }) => path)
+    checkDistinct(this.routes)
+    const places = [...Map.groupBy(this.routes, ({ path }) => path)]
+    this.#byPath = new Map(places.map(([path, routes]) => [path, { routes, methods: methodsOf(routes) }]))
   }
 
-  /** Undefined when the request is for someone else. Never rejects. */
-  async answer(ask: Ask): Promise<Answer | undefined> {
+  /**
+   * Undefined when the request is for someone else, who may also take other methods of an accept route; alone, those are
+   * refused. Never rejects.
+   */
+  async answer(ask: Ask, isAlone = false): Promise<Answer | undefined> {
     const match = this.#match(ask.path)
-    return match === undefined ? undefined : this.answerFor(match.routes, ask, match.id)
+    if (match === undefined) return undefined
+    const { place, id } = match
+    const isShared = id === '' && ask.method !== 'OPTIONS' && !place.methods.includes(ask.method)
+    return isShared && !isAlone ? undefined : this.#answerAt(place, ask, id)
   }
 
-  /** Answers for the routes of one path. Never rejects. */
-  async answerFor(routes: readonly Route[], ask: Ask, id: string): Promise<Answer> {
-    const methods = methodsOf(routes)
-    const cors = this.#cors === undefined ? {} : corsHeaders(this.#cors, ask)
+  async #answerAt({ routes, methods }: Place, ask: Ask, id: string): Promise<Answer> {
     if (ask.method === 'OPTIONS') return preflightAnswer(methods, this.#cors, ask)
     const method = ask.method === 'HEAD' ? 'GET' : ask.method
     const route = routes.find((one) => one.method === method)
-    const { status, headers, body } =
-      route === undefined ? notAllowed(methods) : await answerBy(route, ask, id)
-    if (ask.method === 'HEAD' && isStream(body)) void body.return?.()
-    return {
-      status,
-      headers: this.#cors === undefined ? headers : { ...headers, ...cors },
-      body: ask.method === 'HEAD' ? undefined : body,
-    }
+    const answer = route === undefined ? notAllowed(methods) : await answerBy(route, ask, id)
+    if (ask.method !== 'HEAD') return this.shownTo(ask, answer)
+    if (isStream(answer.body)) void answer.body.return?.()
+    return this.shownTo(ask, { ...answer, body: undefined })
+  }
+
+  /** The answer as pages of other origins may see it. */
+  shownTo(ask: Ask, answer: Answer): Answer {
+    if (this.#cors === undefined) return answer
+    return { ...answer, headers: { ...answer.headers, ...corsHeaders(this.#cors, ask) } }
   }
 
   /** Ends the streams, so that a server can close. */
@@ -131,25 +155,36 @@ export class RouteTable {
     this.#streams.close()
   }
 
-  #match(path: string): { readonly routes: readonly Route[]; readonly id: string } | undefined {
+  #match(path: string): { readonly place: Place; readonly id: string } | undefined {
     const exact = this.#byPath.get(path)
-    if (exact !== undefined) return { routes: exact, id: '' }
+    if (exact !== undefined) return { place: exact, id: '' }
     if (!path.startsWith(`${this.links.base}/`)) return undefined
     const [id = '', verb, ...more] = path.slice(this.links.base.length + 1).split('/')
     if (id === '' || more.length > 0) return undefined
-    const routes = this.#byPath.get(`${this.links.base}/{id}${verb === undefined ? '' : `/${verb}`}`)
-    return routes === undefined ? undefined : { routes, id }
+    const place = this.#byPath.get(`${this.links.base}/{id}${verb === undefined ? '' : `/${verb}`}`)
+    return place === undefined ? undefined : { place, id }
   }
+}
+
+/** The routes of one path. */
+interface Place {
+  readonly routes: readonly Route[]
+  readonly methods: readonly string[]
 }
 
 function acceptRoutes(acceptor: Acceptor): Route[] {
   const { path, route } = acceptor
-  return [
-    { method: 'POST', path, answer: (ask) => acceptor.one(ask) },
-    ...((route.batch ?? 0) < 1
-      ? []
-      : [{ method: 'POST', path: `${path}/batch`, answer: (ask: Ask) => acceptor.many(ask) } as const]),
-  ]
+  const summary = `Queues a job of ${route.task.name}`
+  const one: Route = { method: 'POST', path, summary, answer: (ask) => acceptor.one(ask) }
+  if ((route.batch ?? 0) < 1) return [one]
+  const many = { path: `${path}/batch`, summary: `Queues many jobs of ${route.task.name}` }
+  return [one, { method: 'POST', ...many, answer: (ask) => acceptor.many(ask) }]
+}
+
+function openapiRoutes(base: string, options: JobRoutesOptions): Route[] {
+  if (options.openapi === undefined) return []
+  const answer = openapiAnswer(options, options.openapi)
+  return [{ method: 'GET', path: `${base}/openapi.json`, summary: 'Tells of these routes', answer }]
 }
 
 function followRoutes(
@@ -158,7 +193,7 @@ function followRoutes(
   access: Access,
   links: LinkMaker,
   streams: EventStreams,
-  result: ResultHook | undefined,
+  { result, cors }: JobRoutesOptions,
 ): Route[] {
   return [
     ...(access.lists
@@ -166,6 +201,7 @@ function followRoutes(
           {
             method: 'GET',
             path: base,
+            summary: 'Lists jobs',
             answer: async (ask: Ask) => listAnswer(queue, ask, await access.scope(ask), links),
           } as const,
         ]
@@ -173,6 +209,7 @@ function followRoutes(
     {
       method: 'GET',
       path: `${base}/{id}`,
+      summary: 'Tells how a job stands',
       answer: async (ask, id) => {
         const job = await access.job(ask, id, 'read')
         return statusAnswer(job, links.of(job.id), ask.header('if-none-match'))
@@ -181,17 +218,21 @@ function followRoutes(
     {
       method: 'GET',
       path: `${base}/{id}/result`,
+      summary: 'Sends the result of a job',
       answer: async (ask, id) => resultAnswer(await access.job(ask, id, 'read'), ask, result),
     },
     {
       method: 'GET',
       path: `${base}/{id}/events`,
+      summary: 'Tells what happens to a job',
       answer: async (ask, id) => streams.answer(await access.job(ask, id, 'read'), ask),
     },
     {
       method: 'POST',
       path: `${base}/{id}/cancel`,
+      summary: 'Cancels a job',
       answer: async (ask, id) => {
+        checkPage(cors, ask)
         const job = await access.job(ask, id, 'cancel')
         return cancelAnswer(job.id, await queue.cancel(job.id), links)
       },
@@ -214,6 +255,21 @@ function methodsOf(routes: readonly Route[]): string[] {
 function notAllowed(methods: readonly string[]): Answer {
   const { status, headers, body } = plainProblem(405, 'Method Not Allowed')
   return { status, headers: { ...headers, allow: methods.join(', ') }, body }
+}
+
+function checkDistinct(routes: readonly Route[]): void {
+  const seen = new Set<string>()
+  for (const { method, path } of routes) {
+    const name = `${method} ${path}`
+    if (seen.has(name))
+      throw new OffloadError('OPTION_INVALID', `two routes are ${name}: give one of them another path`)
+    seen.add(name)
+  }
+}
+
+function checkOrigin(origin: string | undefined): string | undefined {
+  if (origin === undefined || (URL.canParse(origin) && new URL(origin).origin === origin)) return origin
+  throw new OffloadError('OPTION_INVALID', "origin takes an origin such as 'https://api.example.com'")
 }
 
 function checkPath(path: string, option: string): string {

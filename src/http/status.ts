@@ -67,7 +67,7 @@ function resultMembers(result: unknown, resultUrl: string): Pick<JobResource, 'r
 /** `GET /jobs/{id}`: 200 in every state, 304 to a client that has this state already. */
 export function statusAnswer(job: JobView, links: Links, ifNoneMatch: string | undefined): Answer {
   const body = JSON.stringify(jobResource(job, links))
-  const etag = `"${hash('sha256', body, 'base64url').slice(0, 22)}"`
+  const etag = etagOf(body)
   const headers = {
     etag,
     'cache-control': 'private, no-cache',
@@ -76,6 +76,11 @@ export function statusAnswer(job: JobView, links: Links, ifNoneMatch: string | u
   if (ifNoneMatch !== undefined && matches(ifNoneMatch, etag))
     return { status: 304, headers, body: undefined }
   return { status: 200, headers: { ...headers, 'content-type': 'application/json' }, body }
+}
+
+/** Equal for equal bodies. */
+export function etagOf(body: string): string {
+  return `"${hash('sha256', body, 'base64url').slice(0, 22)}"`
 }
 
 /** An error of a job as a problem; the job itself is answered with 200. */

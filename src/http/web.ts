@@ -1,6 +1,6 @@
 import { toMs } from '../duration.ts'
 import type { AcceptedJob, AcceptOptions, Waits } from './accept.ts'
-import { answerAccepted, DEFAULT_BASE } from './accept.ts'
+import { answerAccepted, DEFAULT_BASE, DEFAULT_MAX_WAIT } from './accept.ts'
 import { toResponse } from './answer.ts'
 import { askOf } from './ask.ts'
 import type { IdempotencyOptions, IdempotencyRule } from './idempotency.ts'
@@ -14,7 +14,7 @@ export async function acceptedFor(
   queue: Waits,
   { base = DEFAULT_BASE, retryAfter }: AcceptOptions = {},
 ): Promise<Response> {
-  const parts = { queue, links: new LinkMaker(base), maxWaitMs: toMs('60s', 'maxWait') }
+  const parts = { queue, links: new LinkMaker(base), maxWaitMs: toMs(DEFAULT_MAX_WAIT, 'maxWait') }
   return toResponse(await answerAccepted(askOf(request), job, parts, retryAfter))
 }
 

@@ -60,7 +60,7 @@ export interface ErrorDetails {
   readonly queue?: string
   /** Where in the input the fault lies, e.g. `items[3].price`. */
   readonly path?: string
-  /** Each fault of an input, when there can be several. */
+  /** The faults of an input, when there can be several: the first 100. */
   readonly issues?: readonly { readonly path: string; readonly message: string }[]
   /** Milliseconds after which another try makes sense. */
   readonly retryAfterMs?: number

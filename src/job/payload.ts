@@ -190,10 +190,24 @@ function unwrap(
   code: 'INPUT_INVALID' | 'RESULT_INVALID',
 ): unknown {
   if (result.issues === undefined) return result.value
-  const issues = result.issues.map((issue) => ({ path: pathOf(issue.path), message: issue.message }))
+  const issues = result.issues
+    .slice(0, MOST_ISSUES)
+    .map((issue) => ({ path: short(pathOf(issue.path)), message: short(issue.message) }))
+  const more = result.issues.length - issues.length
   const listed = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')
   const what = code === 'INPUT_INVALID' ? 'the input of' : 'the result of'
-  throw new InputError(code, `${what} task "${task}" does not fit its schema: ${listed}`, { task, issues })
+  throw new InputError(
+    code,
+    `${what} task "${task}" does not fit its schema: ${listed}${more > 0 ? `; and ${more} more` : ''}`,
+    { task, issues },
+  )
+}
+
+/** What is wrong with a large input must not be larger still. */
+const MOST_ISSUES = 100
+
+function short(text: string): string {
+  return text.length > 300 ? `${text.slice(0, 300).toWellFormed()}…` : text
 }
 
 function pathOf(path: StandardSchemaV1.Issue['path']): string {

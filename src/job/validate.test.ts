@@ -3,6 +3,7 @@ import { type } from 'arktype'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import type { OffloadError } from './errors.ts'
 import { validate } from './payload.ts'
 
 const schemas: [string, StandardSchemaV1][] = [
@@ -89,4 +90,14 @@ describe('the value after validation', () => {
     expect(() => validate(failing(), 1, 't')).toThrow('schema: no')
     expect(() => validate(failing([Symbol('s')]), 1, 't')).toThrow(/Symbol\(s\)/)
   })
+})
+
+test('of very many faults the first hundred are told, each in few words', async () => {
+  const many = z.object({ ['k'.repeat(5000)]: z.array(z.string()) })
+  const input = { ['k'.repeat(5000)]: Array(20_000).fill(7) }
+  const caught = await (async () => validate(many, input, 't'))().catch((error: unknown) => error)
+  const { issues = [], message } = caught as OffloadError
+  expect(issues).toHaveLength(100)
+  expect(message).toMatch(/; and 19900 more$/)
+  expect(JSON.stringify(issues).length + message.length).toBeLessThan(100_000)
 })

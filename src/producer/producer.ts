@@ -88,10 +88,11 @@ export class Producer {
   }
 }
 
+/** The message goes to whoever sent the key; the job's id would let them see it. */
 function mismatch(jobId: string, { name, queue }: AnyTask): OffloadError {
   return new OffloadError(
     'IDEMPOTENCY_MISMATCH',
-    `this idempotency key was used for another request (job ${jobId}): take a new key for a new request`,
+    'this idempotency key was used for another request: take a new key for a new request',
     { jobId, task: name, queue },
   )
 }

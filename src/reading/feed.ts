@@ -14,6 +14,8 @@ export class Feed {
   #recent = new Recent()
   #reader: AbortController | undefined
   #filling: Promise<unknown> = Promise.resolve()
+  #joining = 0
+  #waiting: { readonly eventId: number; readonly resolve: () => void }[] = []
 
   constructor(open: () => Promise<Ledger>, clock: Clock) {
     this.#open = open
@@ -30,7 +32,7 @@ export class Feed {
       listeners.delete(listener)
       if (jobId !== undefined && listeners.size === 0 && this.#byJob.get(jobId) === listeners)
         this.#byJob.delete(jobId)
-      if (this.#all.size === 0 && this.#byJob.size === 0) this.close()
+      this.#closeIfAlone()
     }
   }
 
@@ -39,21 +41,33 @@ export class Feed {
    * comes first when some are gone. However many follow, what is missing here is read from the ledger once.
    */
   async followAfter(jobId: string, after: number, listener: Listener): Promise<() => void> {
-    const filled = this.#filling.then(() => this.#fill(after))
-    this.#filling = filled.catch(() => undefined)
-    await filled
-    const { isWhole, events } = this.#recent.after(after, jobId)
-    if (!isWhole) listener(gapAt(after))
-    for (const event of events) listener(event)
-    return this.follow(jobId, (event) => {
-      if (event.eventId > after || event.type === 'gap') listener(event)
-    })
+    this.#joining++
+    try {
+      const filled = this.#filling.then(() => this.#fill(after))
+      this.#filling = filled.catch(() => undefined)
+      await this.#hasRead(await filled)
+      const { isWhole, events } = this.#recent.after(after, jobId)
+      if (!isWhole) listener(gapAt(after))
+      for (const event of events) listener(event)
+      return this.follow(jobId, (event) => {
+        if (event.eventId > after || event.type === 'gap') listener(event)
+      })
+    } finally {
+      this.#joining--
+      this.#closeIfAlone()
+    }
   }
 
   close(): void {
     this.#reader?.abort()
     this.#reader = undefined
     this.#recent = new Recent()
+    this.#letGo(Number.POSITIVE_INFINITY)
+  }
+
+  /** Not while somebody joins: what was read for them would be followed by a hole. */
+  #closeIfAlone(): void {
+    if (this.#joining === 0 && this.#all.size === 0 && this.#byJob.size === 0) this.close()
   }
 
   #start(from?: number): void {
@@ -63,17 +77,22 @@ export class Feed {
     void this.#read(from, this.#reader.signal)
   }
 
-  /** Sees to it that the recent events reach back to this one, where the ledger still has them and they are not too many. */
-  async #fill(after: number): Promise<void> {
+  /**
+   * Sees to it that the recent events reach back to this one, where the ledger still has them and they are not too many.
+   * Answers up to where they must be read.
+   */
+  async #fill(after: number): Promise<number> {
     const ledger = await this.#open()
-    const { start } = this.#recent
-    if (start === undefined) {
+    const { eventId } = await ledger.find({ ids: [], limit: 1 })
+    if (this.#recent.start === undefined) {
       this.#reader?.abort()
       this.#reader = undefined
-      this.#start(after)
-      return
+      this.#start(eventId)
+      // Those who listen already may have been about to hear of what comes before.
+      this.#tell(gapAt(eventId))
     }
-    if (after >= start || start - after > Recent.MOST) return
+    const { start = eventId } = this.#recent
+    if (after >= start || start - after > Recent.MOST) return eventId
     const older: JobEvent[] = []
     const enough = new AbortController()
     for await (const events of ledger.watch(after, enough.signal)) {
@@ -81,7 +100,22 @@ export class Feed {
       if ((events.at(-1)?.eventId ?? start) >= start) break
     }
     enough.abort()
-    this.#recent.prepend(after, older)
+    if (this.#recent.start === start) this.#recent.prepend(after, older)
+    return eventId
+  }
+
+  /** Resolves when the events up to this one have been told. */
+  #hasRead(eventId: number): Promise<void> {
+    if (this.#recent.end >= eventId) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#waiting.push({ eventId, resolve })
+    })
+  }
+
+  #letGo(eventId: number): void {
+    if (this.#waiting.length === 0) return
+    for (const one of this.#waiting) if (one.eventId <= eventId) one.resolve()
+    this.#waiting = this.#waiting.filter((one) => one.eventId > eventId)
   }
 
   /** A gap concerns everybody: each listener hears of it and looks for itself. */
@@ -96,6 +130,7 @@ export class Feed {
             this.#recent.add(event)
             this.#tell(event)
           }
+          this.#letGo(this.#recent.end)
         }
       } catch {
         await sleep(this.#clock, 500, signal)

@@ -7,17 +7,25 @@ export class Recent {
 
   #events: JobEvent[] = []
   #start: number | undefined
+  #end = -1
 
   /** Every event after this one that was read is here; undefined before the first. */
   get start(): number | undefined {
     return this.#start
   }
 
+  /** Up to where was read. */
+  get end(): number {
+    return this.#end
+  }
+
   startAt(eventId: number): void {
     this.#start = eventId
+    this.#end = eventId
   }
 
   add(event: JobEvent): void {
+    this.#end = event.eventId
     if (event.type === 'gap') {
       this.#events = []
       this.#start = event.eventId

@@ -6,7 +6,6 @@ import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
 import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
-import type { ErrorCode } from '../job/errors.ts'
 import type { Ending } from '../job/state.ts'
 import type { Logger } from '../log.ts'
 import type { AnyTask, Enqueue } from '../task.ts'
@@ -19,6 +18,7 @@ import { Leases } from './leases.ts'
 import { watchLoop } from './loop-watch.ts'
 import type { AttemptEnd, WorkEvent } from './settler.ts'
 import { Settler } from './settler.ts'
+import { Trouble } from './trouble.ts'
 import type { WorkOptions } from './work-plan.ts'
 import { workPlan } from './work-plan.ts'
 
@@ -67,9 +67,9 @@ export class Worker {
   readonly #loops: Promise<unknown>
   readonly #settler: Settler
   readonly #leases: Leases
+  readonly #trouble: Trouble
   #buffer: Claim[] = []
   #meanRunMs: number | undefined
-  #trouble: string | undefined
   #starting = false
   readonly #awaiting: (() => void)[] = []
   #stopped: Promise<void> | undefined
@@ -95,7 +95,10 @@ export class Worker {
           `task "${claim.job.task}" held the event loop for ${ms} ms: give it isolate: 'thread'`,
         ),
     }
-    const onTrouble = (error: unknown): void => this.#inTrouble(error)
+    this.#trouble = new Trouble(parts.name, parts.logger, (error) => {
+      this.#events.emit(TROUBLE, { jobId: '', task: '', queue: '', attempt: 0, error })
+    })
+    const onTrouble = (error: unknown): void => this.#trouble.begin(error)
     this.#settler = new Settler({
       broker: async () => (await parts.open()).broker,
       clock: parts.clock,
@@ -136,18 +139,19 @@ export class Worker {
   }
 
   health(): Health {
+    const { reason } = this.#trouble
     const state = this.#ended
       ? 'stopped'
       : this.#stopping.signal.aborted
         ? 'stopping'
-        : this.#trouble === undefined
+        : reason === undefined
           ? 'running'
           : 'degraded'
     return {
       state,
       running: this.#running.size,
       buffered: this.#buffer.length,
-      ...(this.#trouble === undefined ? {} : { reason: this.#trouble }),
+      ...(reason === undefined ? {} : { reason }),
     }
   }
 
@@ -196,12 +200,12 @@ export class Worker {
         const { broker } = await this.#parts.open()
         const claims = await broker.claim(queue, { limit, leaseMs: this.#leaseMs, worker: name, signal })
         failures = 0
-        this.#recovered()
+        this.#trouble.end()
         this.#buffer.push(...claims)
         this.#startSome()
         await turn()
       } catch (error) {
-        this.#inTrouble(error)
+        this.#trouble.begin(error)
         await sleep(clock, random() * Math.min(5000, 100 * 2 ** failures++), signal)
       }
     }
@@ -270,24 +274,6 @@ export class Worker {
       { tasks, ms },
       `the event loop was blocked for ${ms} ms while ${tasks.join(', ')} ran: give CPU-heavy tasks isolate: 'thread'`,
     )
-  }
-
-  #inTrouble(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error)
-    if (this.#trouble === undefined) {
-      this.#parts.logger.error(
-        { worker: this.#parts.name, code: (error as { code?: ErrorCode }).code, error: reason },
-        'the backend cannot be reached; trying again until it can',
-      )
-      this.#events.emit(TROUBLE, { jobId: '', task: '', queue: '', attempt: 0, error })
-    }
-    this.#trouble = reason
-  }
-
-  #recovered(): void {
-    if (this.#trouble === undefined) return
-    this.#trouble = undefined
-    this.#parts.logger.warn({ worker: this.#parts.name }, 'the backend is reached again')
   }
 
   /** Resolves when a slot or the buffer may have changed. */

@@ -3,10 +3,12 @@ import { OffloadError } from '../../job/errors.ts'
 import type { AcceptedJob, AcceptOptions } from '../accept.ts'
 import { answerAccepted } from '../accept.ts'
 import type { Answer } from '../answer.ts'
+import { utf8 } from '../ask.ts'
+import { bodyInvalid } from '../body.ts'
 import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
 import { idempotencyOptions } from '../idempotency.ts'
 import { problemOf } from '../problem.ts'
-import type { JobRoutesOptions, JobSource } from '../routes.ts'
+import type { HoldsStreams, JobRoutesOptions, JobSource } from '../routes.ts'
 import { RouteTable } from '../routes.ts'
 import { NodeAsk, write } from './wire.ts'
 
@@ -29,7 +31,7 @@ declare global {
   }
 }
 
-export type ExpressMiddleware = (req: Request, res: Response, next: NextFunction) => void
+export type ExpressMiddleware = HoldsStreams & ((req: Request, res: Response, next: NextFunction) => void)
 
 /**
  * Adds `res.accepted()`, `req.idempotency()` and the routes to Express 5: `app.use(offloadExpress(queue))`, before or after
@@ -38,7 +40,7 @@ export type ExpressMiddleware = (req: Request, res: Response, next: NextFunction
 export function offloadExpress(queue: JobSource, options: JobRoutesOptions = {}): ExpressMiddleware {
   const table = new RouteTable(queue, options)
   const parts = { queue, links: table.links, maxWaitMs: table.maxWaitMs }
-  return (req, res, next) => {
+  const middleware = (req: Request, res: Response, next: NextFunction): void => {
     const ask = askOf(req, res)
     res.accepted = (job, more) => {
       const answer = answerAccepted(ask, job, parts, more?.retryAfter)
@@ -46,11 +48,11 @@ export function offloadExpress(queue: JobSource, options: JobRoutesOptions = {})
       else send(answer, req, res)
     }
     req.idempotency = (rule = 'optional') => {
-      const route = `${req.method} ${req.baseUrl}${(req.route as { path?: string } | undefined)?.path ?? req.path}`
-      return idempotencyOptions(req.get('idempotency-key'), rule, route, (req.body as unknown) ?? null)
+      return idempotencyOptions(req.get('idempotency-key'), rule, `${req.method} ${ask.path}`, req.body)
     }
     table.answer(ask).then((answer) => (answer === undefined ? next() : send(answer, req, res)), next)
   }
+  return Object.assign(middleware, { close: () => table.close() })
 }
 
 /** Answers Offload's own errors with problem documents; others pass: `app.use(offloadErrors)`, after the routes. */
@@ -64,10 +66,26 @@ function send(answer: Answer, req: Request, res: Response): void {
   write(answer, req, res)
 }
 
-/** `express.json()` may have read the body before: what it made of it is read again as text. */
+/** JSON has no infinite numbers: `1e999` was one before it was parsed. @throws BODY_INVALID */
+function refuseInfinity(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isFinite(value)) return value
+  throw new OffloadError('BODY_INVALID', 'the body has a number that is too large')
+}
+
+/** `express.json()` or `express.raw()` may have read the body before: what they made of it is read again as text. */
 function askOf(req: Request, res: Response): NodeAsk {
-  const wasRead = req.readableDidRead && req.body !== undefined
+  const body: unknown = req.body
+  const wasRead = req.readableDidRead && body !== undefined
   return wasRead
-    ? new NodeAsk(req, res, req.originalUrl, () => JSON.stringify(req.body))
+    ? new NodeAsk(req, res, req.originalUrl, () => (body instanceof Uint8Array ? utf8(body) : jsonOf(body)))
     : new NodeAsk(req, res, req.originalUrl)
+}
+
+/** Far deeper nesting can be read than written. @throws BODY_INVALID */
+function jsonOf(body: unknown): string {
+  try {
+    return JSON.stringify(body, refuseInfinity)
+  } catch (error) {
+    throw error instanceof OffloadError ? error : bodyInvalid('the body has too many levels of nesting')
+  }
 }

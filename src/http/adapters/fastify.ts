@@ -1,15 +1,15 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { OffloadError } from '../../job/errors.ts'
 import type { AcceptedJob, AcceptOptions } from '../accept.ts'
 import { answerAccepted } from '../accept.ts'
 import type { Answer } from '../answer.ts'
 import { bodyText, isStream } from '../answer.ts'
 import { tooLarge, utf8 } from '../ask.ts'
-import { DEFAULT_BODY_BYTES } from '../body.ts'
+import { bodyInvalid, DEFAULT_BODY_BYTES, typeUnsupported } from '../body.ts'
 import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
 import { idempotencyOptions } from '../idempotency.ts'
 import { plainProblem, problemOf } from '../problem.ts'
-import type { JobRoutesOptions, JobSource, Route } from '../routes.ts'
+import type { JobRoutesOptions, JobSource } from '../routes.ts'
 import { RouteTable } from '../routes.ts'
 import { NodeAsk, write } from './wire.ts'
 
@@ -50,8 +50,8 @@ export async function offloadFastify(app: FastifyInstance, options: OffloadFasti
   })
   app.decorateRequest('idempotency', function (this: FastifyRequest, rule = 'optional') {
     const key = this.headers['idempotency-key']
-    const route = `${this.method} ${this.routeOptions.url ?? this.url}`
-    return idempotencyOptions(Array.isArray(key) ? key.join(', ') : key, rule, route, this.body ?? null)
+    const route = `${this.method} ${pathOf(this)}`
+    return idempotencyOptions(Array.isArray(key) ? key.join(', ') : key, rule, route, this.body)
   })
   app.setErrorHandler((error, request, reply) => {
     if (!(error instanceof OffloadError || error instanceof Response)) throw error
@@ -77,39 +77,46 @@ function mount(scope: FastifyInstance, table: RouteTable, bodyLimit: number): vo
   scope.setErrorHandler((error: FastifyError, request, reply) => {
     const status = error.statusCode ?? 500
     const answer =
-      status === 413
-        ? problemOf(tooLarge(bodyLimit), pathOf(request))
-        : status < 500
-          ? plainProblem(status, error.message, undefined, pathOf(request))
-          : problemOf(error, pathOf(request))
-    return sendAnswer(reply, answer)
+      status < 500 && !isOfBody(error)
+        ? plainProblem(status, error.message, undefined, pathOf(request))
+        : problemOf(bodyError(error, bodyLimit, request), pathOf(request))
+    return sendAnswer(reply, table.shownTo(askOf(request, reply), answer))
   })
+  const handler = (request: FastifyRequest, reply: FastifyReply) => respond(table, request, reply)
+  const jobs = `${table.links.base}/{id}`
   for (const [path, routes] of Map.groupBy(table.routes, (route) => route.path)) {
-    const isJob = path.startsWith(`${table.links.base}/{id}`)
-    const url = path.slice(scope.prefix.length).replace('{id}', ':id')
-    const handler = (request: FastifyRequest, reply: FastifyReply) => respond(table, routes, request, reply)
-    if (isJob) scope.all(url, { exposeHeadRoute: false }, handler)
-    else scope.route({ method: [...methodsOf(routes), 'OPTIONS'], url, exposeHeadRoute: false, handler })
+    if (path.startsWith(jobs)) continue
+    const shared = { url: path.slice(scope.prefix.length), exposeHeadRoute: false, handler }
+    for (const { method, summary } of routes)
+      scope.route({ method, schema: { summary, tags: ['jobs'] } as FastifySchema, ...shared })
+    const others = routes.some(({ method }) => method === 'GET') ? ['HEAD', 'OPTIONS'] : ['OPTIONS']
+    scope.route({ method: others, schema: hidden, ...shared })
   }
+  // Not `:id`: Fastify takes parameters of 100 characters at most, and ids may have 200.
+  const url = `${table.links.base.slice(scope.prefix.length)}/*`
+  scope.all(url, { schema: hidden, exposeHeadRoute: false }, handler)
 }
 
-function methodsOf(routes: readonly Route[]): string[] {
-  return routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
-}
+/** What @fastify/swagger and its like leave out: the job routes stand in the document of `openapi`. */
+const hidden = { hide: true } as FastifySchema
 
 async function respond(
   table: RouteTable,
-  routes: readonly Route[],
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const { id = '' } = request.params as { id?: string }
-  return sendAnswer(reply, await table.answerFor(routes, askOf(request, reply), id))
+  const answer = await table.answer(askOf(request, reply))
+  if (answer !== undefined) return sendAnswer(reply, answer)
+  reply.callNotFound()
+  return reply
 }
 
 function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
   if (!isStream(answer.body))
-    return reply.code(answer.status).headers(answer.headers).send(bodyText(answer.body))
+    return reply
+      .code(answer.status)
+      .headers(answer.headers)
+      .send(bodyText(answer.body) ?? undefined)
   reply.hijack()
   write({ ...answer, headers: { ...plainHeaders(reply), ...answer.headers } }, reply.request.raw, reply.raw)
   return reply
@@ -127,6 +134,19 @@ function askOf(request: FastifyRequest, reply: FastifyReply): NodeAsk {
 }
 
 const EMPTY = new Uint8Array()
+
+/** Whether Fastify could not read the body. */
+function isOfBody({ code }: FastifyError): boolean {
+  return code?.startsWith('FST_ERR_CTP_') ?? false
+}
+
+/** The same as the routes themselves say it. */
+function bodyError(error: FastifyError, bodyLimit: number, request: FastifyRequest): Error {
+  if (!isOfBody(error)) return error
+  if (error.statusCode === 413) return tooLarge(bodyLimit)
+  if (error.statusCode === 415) return typeUnsupported(request.headers['content-type'])
+  return bodyInvalid('the body is not as long as its Content-Length says')
+}
 
 function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? '/'

@@ -1,26 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { answerOf, toResponse } from '../answer.ts'
+import { checkLength } from '../ask.ts'
 import { plainProblem, problemOf } from '../problem.ts'
-import type { JobRoutesOptions, JobSource } from '../routes.ts'
+import type { HoldsStreams, JobRoutesOptions, JobSource } from '../routes.ts'
 import { RouteTable } from '../routes.ts'
-import { bytesOf, headersOf, hostOf, NodeAsk, write } from './wire.ts'
+import { bytesOf, headersOf, hostOf, NodeAsk, originForm, write } from './wire.ts'
 
 /** Called for a request that is for someone else. */
 export type Next = (error?: unknown) => void
 
+export type NodeRoutes = HoldsStreams & ((req: IncomingMessage, res: ServerResponse, next?: Next) => void)
+
 /** The job routes for node:http: `createServer((req, res) => routes(req, res, () => …))`. */
-export function nodeRoutes(
-  queue: JobSource,
-  options: JobRoutesOptions = {},
-): (req: IncomingMessage, res: ServerResponse, next?: Next) => void {
+export function nodeRoutes(queue: JobSource, options: JobRoutesOptions = {}): NodeRoutes {
   const table = new RouteTable(queue, options)
-  return (req, res, next) => {
-    void table.answer(new NodeAsk(req, res, req.url ?? '/')).then((answer) => {
+  const routes = (req: IncomingMessage, res: ServerResponse, next?: Next): void => {
+    void table.answer(new NodeAsk(req, res, req.url ?? '/'), next === undefined).then((answer) => {
       if (answer !== undefined) write(answer, req, res)
       else if (next === undefined) write(plainProblem(404, 'Not Found'), req, res)
       else next()
     })
   }
+  return Object.assign(routes, { close: () => table.close() })
 }
 
 /** A web-standard handler; undefined stands for "nothing here". */
@@ -50,6 +51,7 @@ async function answer(
   limit: number,
 ): Promise<Response> {
   try {
+    checkLength(req.headers['content-length'], limit)
     const body = await bytesOf(req, limit)
     const request = toRequest(req, res, body)
     if (request === undefined) return toResponse(plainProblem(400, 'Bad Request'))
@@ -65,7 +67,7 @@ function toRequest(req: IncomingMessage, res: ServerResponse, body: Uint8Array):
     const bodiless = body.length === 0 || method === 'GET' || method === 'HEAD'
     const gone = new AbortController()
     res.once('close', () => gone.abort())
-    return new Request(`http://${hostOf(req)}${req.url}`, {
+    return new Request(`http://${hostOf(req)}${originForm(req.url ?? '/')}`, {
       method,
       headers: headersOf(req),
       signal: gone.signal,

@@ -23,10 +23,11 @@ export class NodeAsk implements Ask {
     url: string,
     readText: (limit: number) => string | Promise<string> = (limit) => textOf(req, limit),
   ) {
-    const cut = url.indexOf('?')
+    const target = originForm(url)
+    const cut = target.indexOf('?')
     this.method = req.method ?? 'GET'
-    this.path = cut === -1 ? url : url.slice(0, cut)
-    this.#search = cut === -1 ? '' : url.slice(cut + 1)
+    this.path = cut === -1 ? target : target.slice(0, cut)
+    this.#search = cut === -1 ? '' : target.slice(cut + 1)
     this.#req = req
     this.#res = res
     this.#readText = readText
@@ -57,6 +58,13 @@ export class NodeAsk implements Ask {
   }
 }
 
+/** A request line may have the whole URL (RFC 9112, section 3.2.2). A fragment has no place there. */
+export function originForm(url: string): string {
+  if (url.startsWith('/') && !url.includes('#')) return url
+  const rest = url.replace(/^https?:\/\/[^/?#]*/i, '').split('#', 1)[0] ?? ''
+  return rest.startsWith('?') || rest === '' ? `/${rest}` : rest
+}
+
 function whenClosed(res: ServerResponse): AbortSignal {
   const controller = new AbortController()
   if (res.closed) controller.abort()
@@ -75,8 +83,8 @@ function requestOf(req: IncomingMessage, path: string, search: string, signal: A
 
 export function headersOf(req: IncomingMessage): Headers {
   const headers = new Headers()
-  for (const [name, values = []] of Object.entries(req.headersDistinct))
-    for (const value of values) headers.append(name, value)
+  for (const [name, value = []] of Object.entries(req.headers))
+    for (const one of [value].flat()) headers.append(name, one)
   return headers
 }
 
@@ -105,19 +113,33 @@ export async function bytesOf(req: IncomingMessage, limit: number): Promise<Uint
 
 /** Writes an answer. A body that was not read through ends the connection, so that nobody waits for the rest of it. */
 export function write({ status, headers, body }: Answer, req: IncomingMessage, res: ServerResponse): void {
+  // Somebody else has answered, such as a timeout.
+  if (res.headersSent) {
+    if (isStream(body)) void body.return?.()
+    return
+  }
   if (!req.complete && !isBodiless(req)) res.shouldKeepAlive = false
-  res.writeHead(status, headers)
-  if (!isStream(body)) res.end(bodyText(body) ?? undefined)
-  else void pour(body, res)
+  if (isStream(body)) {
+    res.writeHead(status, headers)
+    void pour(body, res)
+    return
+  }
+  const bytes = bodyText(body)
+  res.writeHead(status, bytes === null ? headers : { ...headers, 'content-length': Buffer.byteLength(bytes) })
+  res.end(bytes ?? undefined)
 }
 
 function isBodiless({ headers }: IncomingMessage): boolean {
   return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
 }
 
+/** A client that takes nothing of what it asked for in this time is gone. */
+const STALLED_MS = 60_000
+
 /** Takes the next part when the client has taken the one before. */
 async function pour(body: Stream, res: ServerResponse): Promise<void> {
   const leave = (): void => void body.return?.()
+  if (res.closed) return leave()
   res.once('close', leave)
   res.flushHeaders()
   try {
@@ -134,7 +156,9 @@ async function pour(body: Stream, res: ServerResponse): Promise<void> {
 function drained(res: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     if (res.closed) return resolve()
+    const stalled = setTimeout(() => res.destroy(), STALLED_MS).unref()
     const go = (): void => {
+      clearTimeout(stalled)
       res.off('drain', go)
       res.off('close', go)
       resolve()

@@ -11,7 +11,7 @@ import { offloadFastify } from 'offload/http/fastify'
 import { nodeHandler } from 'offload/http/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { problemOf } from '../src/http/problem.ts'
+import { problemOf } from '../../src/http/problem.ts'
 
 let release = (): void => {}
 const echo = task('echo', {

@@ -1,0 +1,38 @@
+import type { ErrorCode } from '../job/errors.ts'
+import type { Logger } from '../log.ts'
+
+/** Whether a worker can reach its backend: told once when it no longer can, and once when it can again. */
+export class Trouble {
+  readonly #worker: string
+  readonly #logger: Logger
+  readonly #onBegin: (error: unknown) => void
+  #reason: string | undefined
+
+  constructor(worker: string, logger: Logger, onBegin: (error: unknown) => void) {
+    this.#worker = worker
+    this.#logger = logger
+    this.#onBegin = onBegin
+  }
+
+  /** What the backend said last; undefined while all is well. */
+  get reason(): string | undefined {
+    return this.#reason
+  }
+
+  begin(error: unknown): void {
+    const isNew = this.#reason === undefined
+    this.#reason = error instanceof Error ? error.message : String(error)
+    if (!isNew) return
+    this.#logger.error(
+      { worker: this.#worker, code: (error as { code?: ErrorCode }).code, error: this.#reason },
+      'the backend cannot be reached; trying again until it can',
+    )
+    this.#onBegin(error)
+  }
+
+  end(): void {
+    if (this.#reason === undefined) return
+    this.#reason = undefined
+    this.#logger.warn({ worker: this.#worker }, 'the backend is reached again')
+  }
+}
