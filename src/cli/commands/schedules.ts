@@ -68,17 +68,19 @@ const next: Command = {
   options: [
     { name: 'count', value: '<n>', help: `so many, 1 to 1000; ${DEFAULT_COUNT} unless told otherwise` },
   ],
-  run: (call) =>
-    withQueue(call, async (queue) => {
+  async run(call) {
+    const count = call.number('count') ?? DEFAULT_COUNT
+    return withQueue(call, async (queue) => {
       const view = await known(queue, call.args[0] ?? '')
-      const ticks = await queue.schedules.next(view.name, call.number('count') ?? DEFAULT_COUNT)
+      const ticks = await queue.schedules.next(view.name, count)
       const { name, paused } = view
       call.terminal.data({ name, paused, ticks: ticks.map((tick) => new Date(tick).toISOString()) })
       if (ticks.length > 0) call.terminal.print(...ticksListed(ticks, view, Date.now()))
       else call.terminal.note('it will not tick again')
       if (paused) call.terminal.note(`${name} is paused: none of these comes before it is resumed`)
       return 0
-    }),
+    })
+  },
 }
 
 const pause: Command = steering(
@@ -125,7 +127,7 @@ const runNow: Command = {
   name: 'schedules run',
   args: '<name>',
   takes: [1, 1],
-  summary: 'queues a job of a schedule now, paused or not; its ticks stay as they are',
+  summary: 'queues a job of a schedule at once, paused or not; its ticks stay as they are',
   options: [{ name: 'module', value: '<module>', help: 'the module that exports its task; needed' }],
   about: [
     'What is stored of a schedule is its input, priority and key; queue, retries and onDone are those of its task, so the',
