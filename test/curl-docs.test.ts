@@ -115,6 +115,8 @@ describe('the modules of the guide', () => {
         expect(answers[1]?.headers.get('idempotent-replayed')).toBe('true')
         const refused = await post(url, { pages: 'three' })
         expect(await refused.json()).toMatchObject({ status: 422, code: 'INPUT_INVALID' })
+        const unread = await fetch(url, { method: 'POST', headers: json, body: '{"pages":' })
+        expect([400, 422]).toContain(unread.status)
       } finally {
         await server.stop()
       }
@@ -122,10 +124,12 @@ describe('the modules of the guide', () => {
   )
 })
 
+const json = { 'content-type': 'application/json' }
+
 function post(url: string, body: object, headers: Record<string, string> = {}): Promise<Response> {
   return fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
+    headers: { ...json, ...headers },
     body: JSON.stringify(body),
   })
 }
