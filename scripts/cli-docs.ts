@@ -95,6 +95,10 @@ function steady(output: string, folder: string): string {
       (_, time: string, gap: string) => `2 s ago${gap.slice(7 - time.length)}`,
     )
     .replace(/\b(now|\d+ s ago)\b/g, '2 s ago')
+    .replace(/\bin \d+ (?:d|h|min|s|ms)\b( {2,})?/g, (all, gap: string | undefined) =>
+      gap === undefined ? 'in 5 d' : 'in 5 d'.padEnd(all.length),
+    )
+    .replace(/\d{4}-\d\d-\d\d (\d\d:\d\d:\d\d)/g, '2026-12-01 $1')
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '2026-11-25T12:00:00.000Z')
     .replace(/^\d\d:\d\d:\d\d\.\d{3}/gm, '12:00:00.000')
     .replace(/\b[0-9a-hjkmnp-tv-z]{30}\b/g, '01m89vt6j84tg30yqq2mybcqp2')
