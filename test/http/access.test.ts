@@ -23,6 +23,10 @@ async function statuses(shop: Shop, id: string, headers: Record<string, string> 
   return found
 }
 
+function refuse(response: Response): never {
+  throw response
+}
+
 for (const door of everyDoor)
   describe(`behind ${door}`, () => {
     test('who holds an id that nobody can guess sees that job', async () => {
@@ -83,6 +87,23 @@ for (const door of everyDoor)
       const somebody = { headers: { authorization: 'Bearer x' } }
       expect((await shop.fetch(`/jobs/${id}?a=b`, somebody)).status).toBe(200)
       expect((await shop.fetch(`/jobs/${id}?a=c`, somebody)).status).toBe(410)
+    })
+
+    test('a hook may answer with one and the same response each time', async () => {
+      const denied = new Response('no', { status: 401, headers: { 'www-authenticate': 'Bearer' } })
+      const shop = await openShop(door, {
+        accept: { '/hold': { task: hold, batch: 2, options: () => refuse(denied) } },
+        authorize: () => refuse(denied),
+      })
+      const { id } = await shop.queue.enqueue(hold, {})
+      for (let n = 0; n < 3; n++) {
+        const answer = await shop.fetch(`/jobs/${id}`)
+        expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
+        await answer.text()
+        const batch = await shop.post('/hold/batch', { items: [{ input: {} }, { input: {} }] })
+        expect(await json(batch, 207)).toMatchObject({ items: [{ status: 401 }, { status: 401 }] })
+      }
+      await problem(await shop.fetch(`/jobs/${id}`), 401)
     })
 
     test('a hook that fails lets nobody in, and tells nothing', async () => {

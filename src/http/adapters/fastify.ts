@@ -44,7 +44,11 @@ export async function offloadFastify(app: FastifyInstance, options: OffloadFasti
 
   app.decorateReply('accepted', function (this: FastifyReply, job, more) {
     const answer = answerAccepted(askOf(this.request, this), job, parts, more?.retryAfter)
-    if (answer instanceof Promise) void answer.then((late) => sendAnswer(this, late))
+    if (answer instanceof Promise)
+      void answer.then(
+        (late) => sendAnswer(this, late),
+        (error) => this.send(error),
+      )
     else sendAnswer(this, answer)
     return this
   })
