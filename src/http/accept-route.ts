@@ -72,8 +72,12 @@ export class Acceptor {
     const read = readJson(ask, bodyBytes)
     const body = read instanceof Promise ? await read : read
     const once = this.#once(ask.header('idempotency-key'), body)
-    const answer = async (): Promise<Answer> =>
-      answerAccepted(ask, await this.#enqueue(ask, body, tenant, once), this.#parts, this.route.retryAfter)
+    const answer = async (): Promise<Answer> => {
+      const { handle, isSeen } = await this.#enqueue(ask, body, tenant, once)
+      return isSeen
+        ? answerAccepted(ask, handle, this.#parts, this.route.retryAfter)
+        : acceptedAnswer(handle, this.#parts.links, this.route.retryAfter)
+    }
     if (once === undefined) return answer()
     return this.#inFlight.once(`${tenant ?? ''} ${once.idempotencyKey}`, answer)
   }
@@ -102,7 +106,7 @@ export class Acceptor {
   async #item(ask: Ask, { input, idempotencyKey }: Item, tenant: string | undefined): Promise<Answer> {
     try {
       const once = this.#once(idempotencyKey, input)
-      const handle = await this.#enqueue(ask, input, tenant, once)
+      const { handle } = await this.#enqueue(ask, input, tenant, once)
       return acceptedAnswer(handle, this.#parts.links, this.route.retryAfter)
     } catch (error) {
       // Of a whole answer only the status can be told within another.
@@ -119,13 +123,13 @@ export class Acceptor {
     body: unknown,
     tenant: string | undefined,
     once: IdempotencyOptions | undefined,
-  ): Promise<Handle<unknown>> {
+  ): Promise<{ readonly handle: Handle<unknown>; readonly isSeen: boolean }> {
     const { task, options, callback } = this.route
     const { input, callbackUrl } = callback === undefined ? { input: body } : withoutCallback(body)
     const trace = traceOf(ask)
     if (options !== undefined) await validate(task.input, input, task.name)
     const own = options?.(input, ask.request)
-    return this.#parts.queue.enqueue(task, input, {
+    const handle = await this.#parts.queue.enqueue(task, input, {
       ...(trace === undefined ? {} : { trace }),
       ...own,
       ...(callbackUrl === undefined || callback === undefined
@@ -134,6 +138,9 @@ export class Acceptor {
       ...(tenant === undefined ? {} : { tenant }),
       ...once,
     })
+    const by = own?.id === undefined ? 'key' : 'id'
+    const isSeen = !handle.duplicate || (await this.#parts.access.seesAgain(ask, handle.id, tenant, by))
+    return { handle, isSeen }
   }
 }
 

@@ -52,6 +52,20 @@ export class Access {
     return job
   }
 
+  /**
+   * Whether this request may be told how a job stands that was accepted before: somebody else may have chosen this id, or this
+   * key. @throws ID_TAKEN, IDEMPOTENCY_MISMATCH when the job is not this client's
+   */
+  async seesAgain(ask: Ask, id: string, tenant: string | undefined, by: 'id' | 'key'): Promise<boolean> {
+    const { authorize } = this.#options
+    if (authorize === undefined) return tenant !== undefined || this.#links.areSigned || isUnguessable(id)
+    const job = await this.#jobs.get(id)
+    if (job === undefined || (await authorize(ask.request, job))) return true
+    throw by === 'id'
+      ? new OffloadError('ID_TAKEN', 'somebody else has a job with this id')
+      : new OffloadError('IDEMPOTENCY_MISMATCH', 'somebody else has used this idempotency key')
+  }
+
   /** Whose request this is. `headers.get()` answers null for nobody. */
   async tenant(ask: Ask): Promise<string | undefined> {
     return (await this.#options.tenant?.(ask.request)) ?? undefined

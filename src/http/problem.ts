@@ -30,6 +30,7 @@ export const statusOf: Partial<Record<ErrorCode, number>> = {
   IDEMPOTENCY_KEY_MISSING: 400,
   IDEMPOTENCY_MISMATCH: 422,
   ID_INVALID: 400,
+  ID_TAKEN: 409,
   INPUT_INVALID: 422,
   JOB_CANCELLED: 409,
   JOB_DEAD: 409,

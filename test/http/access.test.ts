@@ -145,6 +145,48 @@ for (const door of everyDoor)
       expect((await shop.fetch('/jobs/order-2', { headers: { 'x-tenant': 'a' } })).status).toBe(200)
     })
 
+    test('a chosen id that is sent again tells nobody of the job of somebody else', async () => {
+      const options = ({ text }: { text: string }) => ({ id: text })
+      const accept = { '/echo': { task: echo, batch: 1, options } }
+      const user = (name: string, more = {}) => ({ 'x-user': name, ...more })
+      const owner = 'ada'
+      const userOf = (request: Request) => request.headers.get('x-user') ?? undefined
+      for (const who of [
+        { tenant: userOf },
+        { authorize: (request: Request) => userOf(request) === owner },
+      ]) {
+        const shop = await openShop(door, { accept, ...who })
+        expect((await shop.post('/echo', { text: 'order-1' }, user(owner))).status).toBe(202)
+        await shop.run('order-1')
+        const again = await shop.post('/echo', { text: 'order-1' }, user(owner, { prefer: 'wait=5' }))
+        expect(await json(again)).toMatchObject({ state: 'done', result: { said: 'order-1' } })
+        for (const more of [{}, { prefer: 'wait=5' }, { 'idempotency-key': '"new"', prefer: 'wait=5' }]) {
+          const other = await shop.post('/echo', { text: 'order-1' }, user('bob', more))
+          await problem(other, 409, 'ID_TAKEN')
+        }
+        const batch = await shop.post('/echo/batch', { items: [{ input: { text: 'order-1' } }] }, user('bob'))
+        expect(await json(batch, 207)).toMatchObject({ items: [{ status: 409 }] })
+      }
+      const shop = await openShop(door, { accept })
+      for (let n = 0; n < 2; n++) {
+        const answer = await shop.post('/echo', { text: 'order-1' }, { prefer: 'wait=0' })
+        expect(await json(answer, 202)).toMatchObject({ state: 'queued' })
+        await shop.run('order-1')
+      }
+    })
+
+    test('an idempotency key of somebody else tells nothing where a hook says who may see', async () => {
+      const shop = await openShop(door, {
+        accept: { '/echo': echo },
+        authorize: (request) => request.headers.get('x-user') === 'ada',
+      })
+      const post = (user: string): Promise<Response> =>
+        shop.post('/echo', { text: 'a' }, { 'x-user': user, 'idempotency-key': '"one"' })
+      const { id } = await json<{ id: string }>(await post('ada'), 202)
+      expect(await json(await post('ada'), 202)).toMatchObject({ id })
+      expect(JSON.stringify(await problem(await post('bob'), 422, 'IDEMPOTENCY_MISMATCH'))).not.toContain(id)
+    })
+
     test('no header, query or body makes a job of another tenant', async () => {
       const shop = await openShop(door, { accept: { '/hold': hold }, tenant: () => 'mine' })
       const answer = await shop.fetch('/hold?tenant=other', {
