@@ -1,118 +1,152 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import type { Offload } from 'offload'
+import { offload } from 'offload'
+import { laidOut } from './curl-docs/layout.ts'
+import { Names } from './curl-docs/names.ts'
+import type { Running, Started } from './curl-docs/servers.ts'
+import { furnish, shell, start } from './curl-docs/servers.ts'
+import type { Module, Transcript } from './curl-docs/transcripts.ts'
+import { modulesOf, transcriptsOf, withTranscripts } from './curl-docs/transcripts.ts'
 
-const root = join(import.meta.dirname, '..')
-export const page: string = join(root, 'docs/guide/http.md')
+export const page: string = join(import.meta.dirname, '../docs/guide/http.md')
 
-const CONSOLE = /^```console\n([\s\S]*?)^```$/gm
-const PORT = 'localhost:3000'
+const QUEUES = ['default', 'reports']
 
-/** The page with what its curl commands print today, against the server that the page shows. */
+/** The page with what its curl commands print today, against the servers that the page shows. */
 export async function withAnswers(markdown: string): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'offload-curl-docs-'))
-  const port = await freePort()
-  furnish(folder, markdown, port)
-  const server = spawn(process.execPath, ['--conditions=offload-source', 'server.ts'], {
-    cwd: folder,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  const gone = once(server, 'exit')
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'offload-curl-docs-')))
+  const modules = modulesOf(markdown)
+  furnish(folder, modules)
+  const queue = offload({ url: `sqlite:${join(folder, 'offload.db')}`, tasks: [] })
+  const servers = new Map<number, Running>()
   try {
-    await answers(port, gone)
-    const ids = new Ids()
-    const written: string[] = []
-    for (const [block, inside = ''] of markdown.matchAll(CONSOLE)) {
-      let told = ''
-      for (const command of inside.split('\n').filter((line) => line.startsWith('$ '))) {
-        const output = await curl(ids.real(command.slice(2)).replace(PORT, `127.0.0.1:${port}`))
-        told += `${command}\n${steady(ids.shown(output))}`
-      }
-      written.push(block.replace(inside, () => told))
-    }
-    return markdown.replace(CONSOLE, () => written.shift() ?? '')
+    for (const [port, module] of firstAt(modules)) servers.set(port, await start(folder, module))
+    const session = new Session(folder, queue, servers)
+    const told: string[] = []
+    for (const transcript of transcriptsOf(markdown)) told.push(await session.made(transcript))
+    await session.settled()
+    return withTranscripts(markdown, told)
   } finally {
-    server.kill()
-    await gone
+    await Promise.all([...servers.values()].map((server) => server.stop()))
+    await queue.close()
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** The server that the page shows, with what it imports. */
-function furnish(folder: string, markdown: string, port: number): void {
-  const [, module = ''] = /^```ts\n(\/\/ server\.ts\n[\s\S]*?)^```$/m.exec(markdown) ?? []
-  writeFileSync(join(folder, 'server.ts'), module.replace('port: 3000', `port: ${port}, host: '127.0.0.1'`))
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-  mkdirSync(join(folder, 'node_modules'))
-  symlinkSync(root, join(folder, 'node_modules/offload'), 'junction')
-  for (const name of ['zod', 'fastify'])
-    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
+/** The modules of the page that listen: the first one at each port. The others say the same in other words. */
+function firstAt(modules: readonly Module[]): Map<number, Module> {
+  const first = new Map<number, Module>()
+  for (const module of modules)
+    if (module.port !== undefined && !first.has(module.port)) first.set(module.port, module)
+  return first
 }
 
-/** Ids are others in each run: the first that is met is shown as job1, and so on. */
-class Ids {
-  readonly #met: string[] = []
+/** One reader of the page, who types in one command after the other. */
+class Session {
+  readonly #folder: string
+  readonly #queue: Offload
+  readonly #servers: ReadonlyMap<number, Running>
+  readonly #names = new Names()
+  #behind: Started[] = []
 
-  shown(text: string): string {
-    return text.replace(/\b[0-9a-hjkmnp-tv-z]{30}\b/g, (id) => {
-      if (!this.#met.includes(id)) this.#met.push(id)
-      return shownId(this.#met.indexOf(id))
+  constructor(folder: string, queue: Offload, servers: ReadonlyMap<number, Running>) {
+    this.#folder = folder
+    this.#queue = queue
+    this.#servers = servers
+  }
+
+  async made({ commands, workers, lines }: Transcript): Promise<string> {
+    if (workers !== 'resumed') await this.settled()
+    if (workers === 'paused') for (const queue of QUEUES) await this.#queue.pause(queue)
+    const told: string[] = []
+    for (const [index, command] of commands.entries()) {
+      const goesOn = workers === 'resumed' && index === 0
+      told.push(`${command}\n${laidOut(await this.#output(command, goesOn), lines)}`)
+    }
+    return told.join('')
+  }
+
+  /** Waits until the workers have done all that there is, and so have the commands that were left behind. */
+  async settled(): Promise<void> {
+    await this.#resume()
+    await Promise.all(this.#behind.map(({ ended }) => ended))
+    this.#behind = []
+    while (!(await this.#isIdle())) await wait(20)
+  }
+
+  /** What a command prints; nothing for one that is left behind with `&`, once its job is accepted. */
+  async #output(command: string, goesOn: boolean): Promise<string> {
+    const line = this.#reached(this.#names.real(command.slice(2)))
+    if (line.endsWith('&')) {
+      const before = await this.#jobs()
+      this.#behind.push(shell(line.slice(0, -1), this.#folder))
+      while ((await this.#jobs()) === before) await wait(20)
+      return ''
+    }
+    const started = shell(line, this.#folder)
+    if (goesOn) {
+      await started.printed
+      await this.#resume()
+    }
+    return this.#names.shown(await started.ended)
+  }
+
+  #reached(command: string): string {
+    return command.replaceAll(/localhost:(\d+)/g, (_, port: string) => {
+      const server = this.#servers.get(Number(port))
+      if (server === undefined) throw new Error(`no server of the page listens at ${port}: ${command}`)
+      return `127.0.0.1:${server.port}`
     })
   }
 
-  real(text: string): string {
-    return this.#met.reduce((told, id, index) => told.replaceAll(shownId(index), id), text)
+  async #resume(): Promise<void> {
+    for (const queue of QUEUES) await this.#queue.resume(queue)
+  }
+
+  async #isIdle(): Promise<boolean> {
+    const depths = await Promise.all(QUEUES.map((queue) => this.#queue.depth(queue)))
+    return depths.every(({ ready, running, scheduled }) => ready === 0 && running === 0 && scheduled === 0)
+  }
+
+  async #jobs(): Promise<number> {
+    return (await this.#queue.find({ limit: 1000 })).jobs.length
   }
 }
 
-const shownId = (index: number): string => `01m8a${'job'.padStart(24, '0')}${index + 1}`
-
-async function curl(command: string): Promise<string> {
-  const child = spawn('sh', ['-c', command.replace(/^curl/, 'curl -sS')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let out = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text
-  })
-  await once(child, 'close')
-  return out.endsWith('\n') ? out : `${out}\n`
+/**
+ * The first line that the servers say otherwise; undefined where there is none. How many steps of a job are told is a matter of
+ * milliseconds, so it is no difference.
+ */
+export function difference(shown: string, told: string): string | undefined {
+  const [left, right] = [comparable(shown), comparable(told)]
+  const index = Array.from({ length: Math.max(left.length, right.length) }).findIndex(
+    (_, at) => left[at] !== right[at],
+  )
+  if (index === -1) return undefined
+  return `the page says\n  ${left[index] ?? 'no more'}\nand the server\n  ${right[index] ?? 'no more'}`
 }
 
-/** What differs from one run to the next, made the same, and without what every server says. */
-function steady(output: string): string {
-  return output
-    .replaceAll('\r', '')
-    .replace(/^(?:Date|Connection|Keep-Alive|Transfer-Encoding): .*\n/gim, '')
-    .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '2030-01-31T12:00:00.000Z')
-    .replace(/^(etag: )".*"$/gim, '$1"pbrjLrXmEKHCPLrPCZvRgQ"')
-    .replace(/\n+$/, '\n')
+function comparable(markdown: string): string[] {
+  return markdown
+    .replaceAll(/^id: \d+\nevent: progress\ndata: .*\n\n/gm, '')
+    .replaceAll(/^id: \d+$/gm, 'id: 1')
+    .split('\n')
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-async function answers(port: number, gone: Promise<unknown>): Promise<void> {
-  let isGone = false
-  void gone.then(() => {
-    isGone = true
-  })
-  while (!isGone) {
-    const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined)
-    if (answer !== undefined) return
-    await wait(50)
+if (import.meta.main) {
+  const markdown = readFileSync(page, 'utf8')
+  const current = await withAnswers(markdown)
+  if (!process.argv.includes('--check')) writeFileSync(page, current)
+  else {
+    const found = difference(markdown, current)
+    if (found !== undefined) {
+      console.error(
+        `${found}\nrun node --conditions=offload-source scripts/curl-docs.ts and look at what changed`,
+      )
+      process.exitCode = 1
+    }
   }
-  throw new Error('the server of the page did not start')
 }
-
-if (import.meta.main) writeFileSync(page, await withAnswers(readFileSync(page, 'utf8')))

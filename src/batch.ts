@@ -35,9 +35,19 @@ export class Batcher<Item, Answer> {
     return this.#waiting.length
   }
 
+  /** Whether everything that was added is answered. */
+  get isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#out === 0
+  }
+
+  /** Answers everything that is not yet sent with this error. */
+  refuseWaiting(error: unknown): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error)
+  }
+
   /** Resolves when everything that was added is answered. */
   async idle(): Promise<void> {
-    while (this.#waiting.length > 0 || this.#out > 0) await breath()
+    while (!this.isIdle) await breath()
   }
 
   add(item: Item): Promise<Answer> {

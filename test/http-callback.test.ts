@@ -23,7 +23,7 @@ async function api(allow?: () => boolean) {
   const app = Fastify()
   app.register(offloadFastify, {
     queue,
-    accept: { '/work': { task: work, batch: 10, callback: (url) => hooks.to({ url }) } },
+    accept: { '/orders': { task: work, batch: 10, callback: (url) => hooks.to({ url }) } },
   })
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   onTestFinished(() => queue.close())
@@ -41,8 +41,8 @@ async function api(allow?: () => boolean) {
 test('the callbackUrl of a request is told of the end of its job, however it ends', async () => {
   const { url: callbackUrl, requests } = await receiver()
   const { post } = await api(() => true)
-  const { id } = (await (await post('/work', { n: 1, callbackUrl })).json()) as { id: string }
-  await post('/work', { n: -1, callbackUrl })
+  const { id } = (await (await post('/orders', { n: 1, callbackUrl })).json()) as { id: string }
+  await post('/orders', { n: -1, callbackUrl })
   await vi.waitFor(() => expect(requests).toHaveLength(2), 10_000)
   const events = requests.map(({ headers, body }) => verify(headers, body, secret))
   expect(events).toEqual(
@@ -59,10 +59,10 @@ test('the callbackUrl of a request is told of the end of its job, however it end
 test('a callbackUrl inside the network, or that is none, is refused before a job is accepted', async () => {
   const { post, queue } = await api()
   for (const callbackUrl of ['http://127.0.0.1/x', 'https://[::1]/', 'ftp://example.com/', 'cat', '']) {
-    const answer = await post('/work', { n: 1, callbackUrl })
+    const answer = await post('/orders', { n: 1, callbackUrl })
     expect([answer.status, await answer.json()]).toMatchObject([422, { code: 'WEBHOOK_REFUSED' }])
   }
-  const answer = await post('/work', { n: 1, callbackUrl: 7 })
+  const answer = await post('/orders', { n: 1, callbackUrl: 7 })
   expect([answer.status, await answer.json()]).toMatchObject([422, { errors: [{ path: 'callbackUrl' }] }])
   expect((await queue.find()).jobs).toEqual([])
 })
@@ -70,7 +70,9 @@ test('a callbackUrl inside the network, or that is none, is refused before a job
 test('each item of a batch may have its own callbackUrl', async () => {
   const { url: callbackUrl, requests } = await receiver()
   const { post } = await api(() => true)
-  const answer = await post('/work/batch', { items: [{ input: { n: 1, callbackUrl } }, { input: { n: 2 } }] })
+  const answer = await post('/orders/batch', {
+    items: [{ input: { n: 1, callbackUrl } }, { input: { n: 2 } }],
+  })
   expect(answer.status).toBe(207)
   await vi.waitFor(() => expect(requests).toHaveLength(1), 10_000)
 })

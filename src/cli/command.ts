@@ -15,6 +15,8 @@ export interface Option {
 export interface Command {
   /** One or two words: `jobs`, `dead list`. */
   readonly name: string
+  /** Of two words: it is meant, too, when the first stands alone. @default false */
+  readonly standsAlone?: boolean
   readonly summary: string
   /** The positional arguments as help shows them, e.g. `<id>`. */
   readonly args?: string

@@ -18,10 +18,10 @@ const flags = (command: Command): string[] =>
 /** What may follow: of the words before it, joined by blanks. */
 function cases(commands: readonly Command[]): string {
   const groups = new Map<string, string[]>()
-  for (const { name } of commands) {
-    const [first = '', second] = name.split(' ')
-    const seconds = groups.get(first) ?? []
-    groups.set(first, second === undefined ? seconds : [...seconds, second])
+  for (const command of commands) {
+    const [first = '', second] = command.name.split(' ')
+    const own = command.standsAlone === true ? flags(command) : []
+    groups.set(first, [...(groups.get(first) ?? []), ...(second === undefined ? [] : [second, ...own])])
   }
   const lines = [`    "") echo "${[...groups.keys(), 'help', '--version'].join(' ')}" ;;`]
   for (const [first, seconds] of groups)
@@ -33,6 +33,8 @@ function cases(commands: readonly Command[]): string {
           `    "${command.name} --${name}"|"${command.name} "*" --${name}") echo "${choices.join(' ')}" ;;`,
         )
     const first = command.name === 'completion' ? [...shells] : []
+    if (command.standsAlone === true)
+      lines.push(`    "${command.name.split(' ')[0]} -"*) echo "${flags(command).join(' ')}" ;;`)
     lines.push(
       `    "${command.name}"|"${command.name} "*) echo "${[...first, ...flags(command)].join(' ')}" ;;`,
     )
@@ -69,16 +71,17 @@ function fish(commands: readonly Command[]): string {
         `complete -c offload -n __fish_use_subcommand -a ${first}${second === undefined ? ` -d ${quoted(summary)}` : ''}`,
       )
     firsts.add(first)
-    for (const option of options) lines.push(fishOption(second ?? first, option))
+    for (const option of options) lines.push(fishOption(name, option))
   }
   for (const { name, help } of commonOptions) lines.push(`complete -c offload -l ${name} -d ${quoted(help)}`)
   lines.push(`complete -c offload -n "__fish_seen_subcommand_from completion" -a "${shells.join(' ')}"`)
   return `${lines.join('\n')}\n`
 }
 
-function fishOption(word: string, { name, help, value, choices }: Option): string {
+function fishOption(command: string, { name, help, value, choices }: Option): string {
   const takes = value === undefined ? '' : choices === undefined ? ' -r' : ` -x -a "${choices.join(' ')}"`
-  return `complete -c offload -n "__fish_seen_subcommand_from ${word}" -l ${name}${takes} -d ${quoted(help)}`
+  const seen = command.split(' ').map((word) => `__fish_seen_subcommand_from ${word}`)
+  return `complete -c offload -n "${seen.join('; and ')}" -l ${name}${takes} -d ${quoted(help)}`
 }
 
 const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`

@@ -4,12 +4,15 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { OffloadError } from '../job/errors.ts'
 import type { Offload } from '../offload.ts'
+import type { Schedule } from '../schedule/schedule.ts'
 import type { AnyTask } from '../task.ts'
 import { nearest } from './nearest.ts'
 
 /** What a module exports that a command can use. */
 export interface Loaded {
+  /** With those of the schedules. */
   readonly tasks: readonly AnyTask[]
+  readonly schedules: readonly Schedule[]
   /** Made by offload() there; it names its own URL. */
   readonly queue: Offload | undefined
 }
@@ -40,28 +43,31 @@ export async function loadModule(specifier: string, folder: string): Promise<Loa
 }
 
 /**
- * The tasks and the queue among what is exported, by themselves, in lists, or together as one default. Known by shape: the
+ * The tasks, the schedules and the queue among what is exported, by themselves, in lists, or together as one default. Known by shape: the
  * module may use another copy of Offload.
  */
 export function usable(exported: object): Loaded {
   const tasks = new Set<AnyTask>()
+  const schedules = new Set<Schedule>()
   const queues = new Set<Offload>()
   for (const value of Object.entries(exported).flatMap(([name, each]) => within(name, each))) {
     if (isTask(value)) tasks.add(value)
+    else if (isSchedule(value)) schedules.add(value)
     else if (isQueue(value)) queues.add(value)
   }
+  for (const { task } of schedules) tasks.add(task)
   if (queues.size > 1)
     throw new OffloadError(
       'MODULE_INVALID',
       'the module exports more than one queue: export one, or none and give --url',
     )
-  return { tasks: [...tasks], queue: [...queues][0] }
+  return { tasks: [...tasks], schedules: [...schedules], queue: [...queues][0] }
 }
 
 function within(name: string, value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value
   const isBag = name === 'default' && typeof value === 'object' && value !== null
-  return isBag && !isTask(value) && !isQueue(value)
+  return isBag && ![isTask, isSchedule, isQueue].some((isThat) => isThat(value))
     ? Object.entries(value).flatMap(([inner, each]) => within(`default.${inner}`, each))
     : [value]
 }
@@ -90,6 +96,18 @@ function isTask(value: unknown): value is AnyTask {
     typeof run === 'function' &&
     typeof keyOf === 'function' &&
     input?.['~standard'] !== undefined
+  )
+}
+
+function isSchedule(value: unknown): value is Schedule {
+  if (typeof value !== 'object' || value === null) return false
+  const { name, task, timing, catchUp, overlap } = value as Partial<Schedule>
+  return (
+    typeof name === 'string' &&
+    isTask(task) &&
+    typeof timing === 'object' &&
+    catchUp !== undefined &&
+    overlap !== undefined
   )
 }
 

@@ -18,10 +18,11 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 }
 
 async function runCommand(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const [first] = argv.filter((word) => word !== '--json')
+  const [first, second, third] = argv.filter((word) => word !== '--json')
   if (first === undefined || first === '--help' || first === '-h') return help(commands, terminal)
   if (first === '--version' || first === '-v') return version(terminal)
   if (first === 'help') return helpOn(argv.slice(argv.indexOf('help') + 1), terminal)
+  if (third === undefined && (second === '--help' || second === '-h')) return helpOn([first], terminal)
   const { command, rest } = find(argv)
   const call = readCall(command, rest, terminal)
   return call.flag('help') ? helpOn(command.name.split(' '), terminal) : command.run(call)
@@ -31,23 +32,29 @@ async function runCommand(argv: readonly string[], terminal: Terminal): Promise<
 function find(argv: readonly string[]): { command: Command; rest: readonly string[] } {
   const words = argv.filter((word) => word !== '--json')
   const [one = '', two = ''] = words
-  for (const name of [`${one} ${two}`, one]) {
-    const command = commands.find((known) => known.name === name)
-    if (command === undefined) continue
-    const rest = words.slice(name.split(' ').length)
+  const isAlone = two === '' || two.startsWith('-')
+  const named = (name: string): Command | undefined => commands.find((command) => command.name === name)
+  const pair = named(`${one} ${two}`)
+  const command = pair ?? named(one) ?? (isAlone ? standingAlone(one) : undefined)
+  if (command !== undefined) {
+    const rest = words.slice(pair === undefined ? 1 : 2)
     return { command, rest: argv.length === words.length ? rest : ['--json', ...rest] }
   }
   if (one.startsWith('-')) throw usageError(`the command comes first: offload <command> ${one}`)
   const group = commands.filter(({ name }) => name.startsWith(`${one} `)).map(({ name }) => name)
   if (group.length > 0) {
     const parts = group.map((name) => name.slice(one.length + 1))
-    if (two === '' || two.startsWith('-')) throw usageError(`offload ${one} needs one of ${parts.join(', ')}`)
+    if (isAlone) throw usageError(`offload ${one} needs one of ${parts.join(', ')}`)
     throw usageError(`there is no command "offload ${one} ${two}"${didYouMean(two, parts)}`)
   }
   const names = new Set(commands.map(({ name }) => name.split(' ')[0] ?? name))
   throw usageError(
     `there is no command "offload ${one}"${didYouMean(one, names) || '; `offload` alone lists them'}`,
   )
+}
+
+function standingAlone(first: string): Command | undefined {
+  return commands.find(({ name, standsAlone }) => standsAlone === true && name.startsWith(`${first} `))
 }
 
 function helpOn(words: readonly string[], terminal: Terminal): number {

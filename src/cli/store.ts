@@ -12,6 +12,7 @@ import type { RetentionOptions } from '../options.ts'
 import { retentionOf } from '../options.ts'
 import type { JobView } from '../reading/view.ts'
 import { viewOf } from '../reading/view.ts'
+import type { AnyTask } from '../task.ts'
 import type { Call } from './call.ts'
 import { usageError } from './call.ts'
 import { readableLogger } from './logger.ts'
@@ -51,11 +52,15 @@ export function isMemory(url: string): boolean {
 }
 
 /** Opens the queue to read and steer it, and closes it after `use`. */
-export async function withQueue(call: Call, use: (queue: Offload) => Promise<number>): Promise<number> {
+export async function withQueue(
+  call: Call,
+  use: (queue: Offload) => Promise<number>,
+  tasks: readonly AnyTask[] = [],
+): Promise<number> {
   const { url, ledger } = existing(placeOf(call))
   const queue = offload({
     url,
-    tasks: [],
+    tasks,
     logger: readableLogger(call.terminal),
     retention: withoutForgetting,
     ...(ledger === undefined ? {} : { ledger }),

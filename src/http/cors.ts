@@ -1,3 +1,4 @@
+import { OffloadError } from '../job/errors.ts'
 import type { Answer } from './answer.ts'
 import type { Ask } from './ask.ts'
 
@@ -33,6 +34,17 @@ export function corsHeaders({ origins, credentials }: CorsOptions, ask: Ask): Re
     ...(credentials === true ? { 'access-control-allow-credentials': 'true' } : {}),
     vary: 'Origin, Prefer',
   }
+}
+
+/**
+ * Refuses what a page of another origin sends without being let in. Browsers ask before they send JSON; a POST without a
+ * body they send at once, with cookies, and only hide the answer. @throws FORBIDDEN
+ */
+export function checkPage(cors: CorsOptions | undefined, ask: Ask): void {
+  const from = ask.header('sec-fetch-site')
+  if (from !== 'cross-site' && from !== 'same-site') return
+  if (cors !== undefined && 'access-control-allow-origin' in corsHeaders(cors, ask)) return
+  throw new OffloadError('FORBIDDEN', 'pages of this origin may not do this: `cors` says which may')
 }
 
 /** Answers `OPTIONS`: what may be asked here, and by which pages. */

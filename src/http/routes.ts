@@ -16,7 +16,7 @@ import type { Ask } from './ask.ts'
 import { askOf } from './ask.ts'
 import { DEFAULT_BODY_BYTES } from './body.ts'
 import type { CorsOptions } from './cors.ts'
-import { corsHeaders, preflightAnswer } from './cors.ts'
+import { checkPage, corsHeaders, preflightAnswer } from './cors.ts'
 import { EventStreams } from './events.ts'
 import type { LinkOptions } from './links.ts'
 import { LinkMaker } from './links.ts'
@@ -126,7 +126,7 @@ export class RouteTable {
     this.routes = [
       ...this.acceptors.flatMap(acceptRoutes),
       ...openapiRoutes(base, options),
-      ...followRoutes(base, queue, access, this.links, (job, ask) => this.#follow(job, ask), options.result),
+      ...followRoutes(base, queue, access, this.links, (job, ask) => this.#follow(job, ask), options),
     ]
     checkDistinct(this.routes)
     const places = [...Map.groupBy(this.routes, ({ path }) => path)]
@@ -212,7 +212,7 @@ function followRoutes(
   access: Access,
   links: LinkMaker,
   follow: (job: JobView, ask: Ask) => Promise<Answer>,
-  result: ResultHook | undefined,
+  { result, cors }: JobRoutesOptions,
 ): Route[] {
   return [
     ...(access.lists
@@ -251,6 +251,7 @@ function followRoutes(
       path: `${base}/{id}/cancel`,
       summary: 'Cancels a job',
       answer: async (ask, id) => {
+        checkPage(cors, ask)
         const job = await access.job(ask, id, 'cancel')
         return cancelAnswer(job.id, await queue.cancel(job.id), links)
       },

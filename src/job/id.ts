@@ -92,7 +92,7 @@ const TICK = /@(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\.\d{3})?Z$/
 
 /** The tick (ms) that the id of a schedule's job names; undefined for any other id. */
 export function tickOf(id: string): number | undefined {
-  const found = TICK.exec(id)
+  const found = id.endsWith('Z') ? TICK.exec(id) : null
   if (found === null) return undefined
   const [, year, month, day, hour, minute, second, ms = ''] = found
   const tick = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}${ms}Z`)

@@ -37,7 +37,7 @@ function jobOf(task: AnyTask, input: unknown, payload: string, options: EnqueueO
   const runAt = runAtOf(options, now)
   const id = options.id === undefined ? newId(now) : checkId(options.id)
   const onDone = options.onDone === undefined ? task.onDone : onDoneOf(options.onDone)
-  return {
+  const job: { -readonly [K in keyof Job]: Job[K] } = {
     id,
     task: task.name,
     queue: task.queue,
@@ -45,14 +45,15 @@ function jobOf(task: AnyTask, input: unknown, payload: string, options: EnqueueO
     priority: options.priority === undefined ? task.priority : checkPriority(options.priority),
     createdAt: now,
     maxAttempts: task.retry.attempts,
-    ...(key === undefined ? {} : { key: checkKey(key) }),
-    ...(runAt === undefined ? {} : { runAt }),
-    ...(options.deadline === undefined ? {} : { deadline: deadlineOf(options.deadline, now) }),
-    ...(options.trace === undefined ? {} : { trace: checkTrace(options.trace) }),
-    ...(options.tenant === undefined ? {} : { tenant: checkText(options.tenant, 'tenant', 200) }),
-    ...(options.idempotencyKey === undefined ? {} : { idempotency: idempotencyOf(options, task, payload) }),
-    ...followUps(onDone, making),
   }
+  if (key !== undefined) job.key = checkKey(key)
+  if (runAt !== undefined) job.runAt = runAt
+  if (options.deadline !== undefined) job.deadline = deadlineOf(options.deadline, now)
+  if (options.trace !== undefined) job.trace = checkTrace(options.trace)
+  if (options.tenant !== undefined) job.tenant = checkText(options.tenant, 'tenant', 200)
+  if (options.idempotencyKey !== undefined) job.idempotency = idempotencyOf(options, task, payload)
+  if (onDone.length > 0) job.onDone = followUpsOf(onDone, making)
+  return job
 }
 
 /** @throws TASK_UNKNOWN */
@@ -125,9 +126,9 @@ function checkText(text: string, option: string, length: number): string {
   )
 }
 
-/** What is queued when the job has ended, where there is something. @throws TASK_UNKNOWN, PAYLOAD_INVALID, PAYLOAD_TOO_LARGE */
-export function followUps(onDone: AnyTask['onDone'], making: Making): Pick<Job, 'onDone'> {
-  return onDone.length === 0 ? {} : { onDone: onDone.map((one) => followUpOf(one, making)) }
+/** What is queued when the job has ended. @throws TASK_UNKNOWN, PAYLOAD_INVALID, PAYLOAD_TOO_LARGE */
+export function followUpsOf(onDone: AnyTask['onDone'], making: Making): FollowUp[] {
+  return onDone.map((one) => followUpOf(one, making))
 }
 
 function followUpOf(

@@ -25,6 +25,8 @@ export interface ProducerOptions {
 export class Producer {
   readonly #options: ProducerOptions
   readonly #batches: Batcher<Job, Accepted>
+  /** The backend did not take the last call in time: one call at a time tries it, and the others are refused at once. */
+  #isAway = false
 
   constructor(options: ProducerOptions) {
     this.#options = options
@@ -34,6 +36,7 @@ export class Producer {
   async enqueue(task: AnyTask, input: unknown, options: EnqueueOptions = {}): Promise<Accepted> {
     const { tasks, clock, newId, payloadBytes, room } = this.#options
     checkKnown(task, tasks)
+    if (this.#isAway && !this.#batches.isIdle) throw away()
     if (this.#batches.size >= MAX_WAITING) {
       throw new BackendError(
         'BACKEND_UNAVAILABLE',
@@ -82,11 +85,25 @@ export class Producer {
       )
     })
     try {
-      return await Promise.race([open().then(({ broker }) => broker.enqueue(jobs, room)), late])
+      const accepted = await Promise.race([open().then(({ broker }) => broker.enqueue(jobs, room)), late])
+      this.#isAway = false
+      return accepted
+    } catch (error) {
+      this.#isAway = error instanceof BackendError && error.code === 'BACKEND_UNAVAILABLE'
+      if (this.#isAway) this.#batches.refuseWaiting(away())
+      throw error
     } finally {
       clearTimeout(timer)
     }
   }
+}
+
+function away(): BackendError {
+  return new BackendError(
+    'BACKEND_UNAVAILABLE',
+    'the backend does not answer, and is being tried; this call was not sent: nothing was accepted',
+    { retryAfterMs: 1000 },
+  )
 }
 
 /** The message goes to whoever sent the key; the job's id would let them see it. */

@@ -5,7 +5,7 @@ import type { Job } from '../job/job.ts'
 import { isEnded } from '../job/job.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Making } from '../producer/job.ts'
-import { followUps } from '../producer/job.ts'
+import { followUpsOf } from '../producer/job.ts'
 import type { AnyTask } from '../task.ts'
 import type { Calendar } from './calendar.ts'
 import { placeAnew, plan } from './plan.ts'
@@ -85,7 +85,7 @@ export function jobOf(id: string, definition: Definition, task: AnyTask, making:
     createdAt: making.now,
     maxAttempts: task.retry.attempts,
     ...(key === undefined ? {} : { key }),
-    ...followUps(task.onDone, making),
+    ...(task.onDone.length === 0 ? {} : { onDone: followUpsOf(task.onDone, making) }),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Beat, Claim } from '../broker.ts'
+import type { Clock } from '../clock.ts'
 import type { AbortedError } from '../job/errors.ts'
 import { AbortedError as Aborted } from '../job/errors.ts'
 import { tickOf } from '../job/id.ts'
@@ -57,7 +58,7 @@ export class Attempt {
   }
 
   /** What the handler gets besides its input. */
-  context(input: unknown, enqueue: Enqueue, now: () => number): JobContext {
+  context(input: unknown, enqueue: Enqueue, clock: Clock): JobContext {
     const { job, attempt } = this.claim
     const own = this
     return {
@@ -68,9 +69,7 @@ export class Attempt {
       maxAttempts: job.maxAttempts,
       input,
       key: job.key,
-      get scheduledFor() {
-        return tickOf(job.id)
-      },
+      scheduledFor: tickOf(job.id),
       get signal() {
         return own.signal
       },
@@ -79,7 +78,7 @@ export class Attempt {
       },
       log: (message) => {
         this.#log ??= []
-        this.#log.push({ at: now(), message: String(message).slice(0, LOG_CHARS).toWellFormed() })
+        this.#log.push({ at: clock.now(), message: String(message).slice(0, LOG_CHARS).toWellFormed() })
         if (this.#log.length > LOG_LINES) this.#log.shift()
       },
       enqueue,

@@ -62,7 +62,7 @@ function run(
 ): Ending | Promise<Ending> {
   const { claim } = attempt
   if (attempt.reason !== undefined) return endingOfError(attempt.reason, task, attempt, around)
-  const context = attempt.context(input, around.enqueue, () => around.clock.now())
+  const context = attempt.context(input, around.enqueue, around.clock)
   const begun = performance.now()
   try {
     const value =

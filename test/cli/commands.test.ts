@@ -18,7 +18,14 @@ test('alone it prints a short help, and --version its version', async () => {
   expect((await desk.json('--version')).version).toMatch(/^\d+\.\d+\.\d+$/)
   expect((await desk.run('jobs', '--help')).out).toContain('--cursor <cursor>')
   expect((await desk.run('help', 'dead', 'purge')).out).toContain('--yes')
-  expect((await desk.run('help', 'dead')).out).toContain('dead show <id>')
+  for (const words of [
+    ['help', 'dead'],
+    ['dead', '--help'],
+  ])
+    expect(await desk.run(...words)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('dead show <id>'),
+    })
 })
 
 test('a job is queued with the schema of its task, run by a worker and told of in full', async () => {
@@ -297,6 +304,11 @@ test('the completion of bash completes commands, options and values', async () =
   expect(await complete('jobs', '--st')).toEqual(['--state'])
   expect(await complete('jobs', '--state', 'd')).toEqual(['done', 'dead'])
   expect(await complete('job', '--st')).toEqual([''])
+  expect(await complete('sch')).toEqual(['schedules'])
+  expect(await complete('schedules', 're')).toEqual(['resume', 'remove'])
+  expect(await complete('schedules', '--li')).toEqual(['--limit'])
+  expect(await complete('schedules', '--json', '--li')).toEqual(['--limit'])
+  expect(await complete('schedules', 'run', '--mo')).toEqual(['--module'])
   for (const shell of ['zsh', 'fish']) expect((await desk.run('completion', shell)).out).toContain('redrive')
   expect(await desk.run('completion', 'tcsh')).toMatchObject({ code: 2 })
 })

@@ -9,6 +9,12 @@ test('a wrong command line ends with 2 and says what is near or needed', async (
     ['jbos', 'did you mean "jobs"?'],
     ['dead', 'needs one of list, show, redrive, purge'],
     ['dead lsit', 'did you mean "list"?'],
+    ['schedules psaue x', 'did you mean "pause"?'],
+    ['schedules show', 'needs <name>'],
+    ['schedules next a --count many', '--count must be a whole number'],
+    ['schedules --limit 5000', 'from 1 to 1000'],
+    ['schedules run a', 'name the module that exports it, --module ./tasks.ts'],
+    ['schedules remove a', 'give --yes'],
     ['xyzzy', 'there is no command "offload xyzzy"; `offload` alone lists them'],
     ['jobs --stat dead', 'did you mean "--state"?'],
     ['jobs --state deda', 'did you mean "dead"?'],
@@ -55,7 +61,14 @@ test('an error for machines is one JSON object on stderr, and nothing is on stdo
 
 test('to look at a file that is not there makes none', async () => {
   const desk = new Desk()
-  for (const command of [['jobs'], ['depth'], ['job', 'x'], ['pause', 'x'], ['dead', 'purge', '--yes']]) {
+  for (const command of [
+    ['jobs'],
+    ['depth'],
+    ['schedules'],
+    ['job', 'x'],
+    ['pause', 'x'],
+    ['dead', 'purge', '--yes'],
+  ]) {
     const { code, err } = await desk.run(...command)
     expect([code, err]).toEqual([1, expect.stringContaining('there is no file')])
   }

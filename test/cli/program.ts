@@ -12,6 +12,7 @@ import { offload } from '../../src/index.ts'
 const root = join(import.meta.dirname, '../..')
 export const tasks: string = join(root, 'test/fixtures/cli/tasks.ts')
 export const ownQueue: string = join(root, 'test/fixtures/cli/own-queue.ts')
+export const schedules: string = join(root, 'test/fixtures/cli/schedules.ts')
 /** What a shell runs as `offload`. */
 export const program: readonly string[] = [
   process.execPath,

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import type { Running } from './program.ts'
-import { Desk, program, tasks } from './program.ts'
+import { Desk, program, schedules, tasks } from './program.ts'
 
 const hasScript = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0
 if (!hasScript)
@@ -47,6 +47,23 @@ test.skipIf(!hasScript)('what a job holds cannot steer the terminal', async () =
     expect(out).toContain('declined')
     expect(out).not.toContain('\u001b')
   }
+})
+
+test.skipIf(!hasScript)('a terminal is asked before a schedule is removed', async () => {
+  const desk = new Desk()
+  await desk.run('enqueue', 'hello', '{"name":"x"}', '--module', schedules)
+  for (const answer of ['n\n', '\u0004']) {
+    const asked = onTerminal(desk, ['schedules', 'remove', 'hello.hourly'])
+    await asked.says('remove schedule hello.hourly? [y/N]')
+    asked.child.stdin.write(answer)
+    expect(await asked.ended).toMatchObject({ code: 1, out: expect.stringContaining('nothing was done') })
+    expect(await desk.json('schedules', 'show', 'hello.hourly')).toMatchObject({ name: 'hello.hourly' })
+  }
+  const asked = onTerminal(desk, ['schedules', 'remove', 'hello.hourly'])
+  await asked.says('[y/N]')
+  asked.child.stdin.write('y\n')
+  expect(await asked.ended).toMatchObject({ code: 0, out: expect.stringContaining('removed hello.hourly') })
+  expect(await desk.run('schedules', 'show', 'hello.hourly')).toMatchObject({ code: 1 })
 })
 
 test.skipIf(!hasScript)('a terminal is asked before dead letters are purged, and shown a bar', async () => {

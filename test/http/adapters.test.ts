@@ -60,11 +60,11 @@ for (const door of everyDoor)
     })
 
     test('the routes may be mounted elsewhere', async () => {
-      const shop = await openShop(door, { base: '/api/v1/work', accept: { '/api/v1/echo': echo } })
+      const shop = await openShop(door, { base: '/api/v1/todo', accept: { '/api/v1/echo': echo } })
       const answer = await shop.post('/api/v1/echo', { text: 'a' })
       const { id } = await json<{ id: string }>(answer, 202)
-      expect(answer.headers.get('location')).toBe(`/api/v1/work/${id}`)
-      expect((await shop.fetch(`/api/v1/work/${id}`)).status).toBe(200)
+      expect(answer.headers.get('location')).toBe(`/api/v1/todo/${id}`)
+      expect((await shop.fetch(`/api/v1/todo/${id}`)).status).toBe(200)
       expect((await shop.fetch(`/jobs/${id}`)).status).toBe(404)
     })
 
@@ -153,14 +153,14 @@ test('a route of one’s own answers with accepted(), which waits where the clie
   const { queue } = await openShop('web')
   queue.work()
   const app = express()
-  app.use(offloadExpress(queue, { base: '/work' }))
+  app.use(offloadExpress(queue, { base: '/todo' }))
   app.post('/own', async (_req, res) =>
     res.accepted(await queue.enqueue(echo, { text: 'a' }), { retryAfter: 7 }),
   )
   app.post('/bad', async (_req, res) => res.accepted(await queue.enqueue(echo, { text: 7 as never })))
   app.use(offloadErrors)
   const fastify = Fastify()
-  fastify.register(offloadFastify, { queue, base: '/work' })
+  fastify.register(offloadFastify, { queue, base: '/todo' })
   fastify.post('/own', async (_request, reply) =>
     reply.accepted(await queue.enqueue(echo, { text: 'a' }), { retryAfter: 7 }),
   )
@@ -172,7 +172,7 @@ test('a route of one’s own answers with accepted(), which waits where the clie
     const { pathname } = new URL(request.url)
     try {
       const job = await queue.enqueue(echo, { text: pathname === '/bad' ? (7 as never) : 'a' })
-      return await acceptedFor(request, job, queue, { base: '/work', retryAfter: 7 })
+      return await acceptedFor(request, job, queue, { base: '/todo', retryAfter: 7 })
     } catch (error) {
       return problemResponse(error)
     }
@@ -186,7 +186,7 @@ test('a route of one’s own answers with accepted(), which waits where the clie
     const answer = await fetch(`${url}/own`, { method: 'POST' })
     expect(answer.headers.get('retry-after')).toBe('7')
     const { id } = await json<{ id: string }>(answer, 202)
-    expect(answer.headers.get('location')).toBe(`/work/${id}`)
+    expect(answer.headers.get('location')).toBe(`/todo/${id}`)
     const waited = await fetch(`${url}/own`, { method: 'POST', headers: { prefer: 'wait=30' } })
     expect(await json(waited)).toMatchObject({ state: 'done', result: { said: 'a' } })
     await problem(await fetch(`${url}/bad`, { method: 'POST' }), 422, 'INPUT_INVALID')

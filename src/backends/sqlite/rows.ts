@@ -92,9 +92,11 @@ export type JobList = readonly [
 ]
 
 export function jobFrom(list: JobList): Job {
-  const [, id, queue, task, payload, priority, createdAt, maxAttempts, key, runAt, deadline, trace, ...few] =
-    list
-  const [tenant, idempotency, fingerprint, onDone] = few
+  const [, id, queue, task, payload, priority, createdAt, maxAttempts, key, runAt, deadline, trace] = list
+  const tenant = list[12]
+  const idempotency = list[13]
+  const fingerprint = list[14]
+  const onDone = list[15]
   const job: { -readonly [K in keyof Job]: Job[K] } = {
     id,
     task,

@@ -3,8 +3,8 @@ import type { DeadFilter } from '../../ledger.ts'
 import type { Offload } from '../../offload.ts'
 import type { JobView } from '../../reading/view.ts'
 import type { Call } from '../call.ts'
-import { usageError } from '../call.ts'
 import type { Command, Option } from '../command.ts'
+import { agreed, checkAsks, yesOption } from '../confirm.ts'
 import { progress } from '../progress.ts'
 import { heldJob, withQueue } from '../store.ts'
 import { table } from '../table.ts'
@@ -63,20 +63,14 @@ function bulk(
   return {
     name: `dead ${act}`,
     summary,
-    options: [...filterOptions, { name: 'yes', help: 'do not ask; needed where nobody can be asked' }],
+    options: [...filterOptions, yesOption],
     run: (call) =>
       withQueue(call, async (queue) => {
         const filter = filterOf(call)
-        if (!call.flag('yes') && !call.terminal.asks)
-          throw usageError(
-            `offload dead ${act} asks before it begins, and there is nobody to ask: give --yes`,
-          )
+        checkAsks(call, `dead ${act}`)
         const total = await countDead(queue, filter)
         const what = `${total} dead ${total === 1 ? 'letter' : 'letters'}${scopeOf(filter)}`
-        if (total > 0 && !call.flag('yes') && !(await call.terminal.ask(`${act} ${what}?`))) {
-          call.terminal.note('nothing was done')
-          return 1
-        }
+        if (total > 0 && !(await agreed(call, `${act} ${what}?`))) return 1
         const count = await queue[act](filter, { onProgress: progress(call.terminal, doing, total) })
         await call.terminal.flush()
         call.terminal.data({ [did]: count })

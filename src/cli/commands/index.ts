@@ -9,6 +9,7 @@ import { job } from './job.ts'
 import { jobs } from './jobs.ts'
 import { pause, resume } from './pause.ts'
 import { retry } from './retry.ts'
+import { schedules } from './schedules.ts'
 import { watch } from './watch.ts'
 import { work } from './work.ts'
 
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   resume,
   cancel,
   retry,
+  ...schedules,
   doctor,
   completion,
 ]

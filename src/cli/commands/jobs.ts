@@ -10,7 +10,8 @@ import { table } from '../table.ts'
 import type { Line, Part, Style } from '../terminal.ts'
 import { relative } from '../times.ts'
 
-const LIMIT = 20
+/** Rows of a page, unless told otherwise. */
+export const LIMIT = 20
 
 /** How a list of jobs is turned over. */
 export const pageOptions: readonly Option[] = [

@@ -1,13 +1,16 @@
 import { checkName } from '../../job/id.ts'
 import type { Offload } from '../../offload.ts'
 import { offload } from '../../offload.ts'
+import type { Schedule } from '../../schedule/schedule.ts'
 import type { AnyTask } from '../../task.ts'
 import type { WorkOptions } from '../../worker/work-plan.ts'
 import type { Call } from '../call.ts'
 import type { Command } from '../command.ts'
 import { readableLogger } from '../logger.ts'
+import type { Loaded } from '../module.ts'
 import { loadModule } from '../module.ts'
 import { nearest } from '../nearest.ts'
+import { whenOf } from '../schedules.ts'
 import { hideSecrets } from '../secrets.ts'
 import { untilSignal } from '../signals.ts'
 import { placeOf } from '../store.ts'
@@ -37,8 +40,8 @@ export const work: Command = {
     },
   ],
   about: [
-    'The module is a path or a package, seen from here. It exports what task() made, lists of it, or the queue that',
-    'offload() made; with such a queue its own URL counts, unless --url is given.',
+    'The module is a path or a package, seen from here. It exports what task() and schedule() made, lists of it, or the',
+    'queue that offload() made; with such a queue its own URL and schedules count, unless --url is given.',
     'SIGTERM and SIGINT stop it: nothing more is claimed, running handlers end, the rest is given back and costs no',
     'attempt. A second signal ends it at once (130, 143); what ran then runs again when its lease is over.',
   ],
@@ -47,18 +50,20 @@ export const work: Command = {
     call.terminal.whenClosed = 'goOn'
     const [specifier = ''] = call.args
     const stopTimeout = call.duration('timeout') ?? '20s'
-    const { tasks, queue: exported } = await loadModule(specifier, process.cwd())
+    const loaded = await loadModule(specifier, process.cwd())
+    const { tasks, queue: exported } = loaded
     const own = call.flag('url') ? undefined : exported
-    const queue = own ?? open(call, tasks)
+    const queue = own ?? open(call, loaded)
     const options = optionsOf(call)
     warnOfStrangers(call, options.queues ?? [], tasks)
     const signalled = untilSignal(() => call.terminal.note('ended by force'))
     try {
       await queue.ready()
+      if (own !== undefined) await warnOfLost(call, own, loaded.schedules)
       const worker = queue.work(options)
       if (own !== undefined)
         worker.on('error', ({ error }) => call.terminal.note(`trouble: ${hideSecrets(String(error))}`))
-      tellStart(call, options, tasks, own !== undefined)
+      tellStart(call, options, loaded, own !== undefined)
       const signal = await signalled
       const { running } = worker.health()
       call.terminal.data({ event: 'stopping', signal, running })
@@ -73,11 +78,12 @@ export const work: Command = {
   },
 }
 
-function open(call: Call, tasks: readonly AnyTask[]): Offload {
+function open(call: Call, { tasks, schedules }: Loaded): Offload {
   const { url, ledger } = placeOf(call)
   return offload({
     url,
     tasks,
+    schedules,
     logger: readableLogger(call.terminal),
     ...(ledger === undefined ? {} : { ledger }),
   })
@@ -110,14 +116,35 @@ function warnOfStrangers(call: Call, queues: readonly string[], tasks: readonly 
   }
 }
 
-function tellStart(call: Call, options: WorkOptions, tasks: readonly AnyTask[], isOwn: boolean): void {
+/** A queue stores the schedules that it was made with; one that was forgotten there would never tick. */
+async function warnOfLost(call: Call, queue: Offload, schedules: readonly Schedule[]): Promise<void> {
+  for (const { name } of schedules) {
+    if ((await queue.schedules.get(name)) !== undefined) continue
+    call.terminal.note([
+      { text: 'warning:', style: 'yellow' },
+      ` schedule ${name} is exported, but not stored: give it to the queue, offload({ schedules: [...] })`,
+    ])
+  }
+}
+
+function tellStart(call: Call, options: WorkOptions, { tasks, schedules }: Loaded, isOwn: boolean): void {
   const queues = options.queues ?? [...new Set(tasks.map(({ queue }) => queue))]
   const names = tasks.map(({ name }) => name)
   const { concurrency = 10 } = options
+  const ticks = schedules.map(({ name, timing }) => `${name} (${whenOf(timing)})`)
   const url = isOwn ? undefined : hideSecrets(placeOf(call).url)
-  call.terminal.data({ event: 'started', pid: process.pid, queues, tasks: names, concurrency, url })
+  call.terminal.data({
+    event: 'started',
+    pid: process.pid,
+    queues,
+    tasks: names,
+    schedules: schedules.map(({ name }) => name),
+    concurrency,
+    url,
+  })
   call.terminal.print(
     `working on ${queues.join(', ') || 'the queues of its tasks'}, ${concurrency} at once, ${url ?? "the module's own queue"}`,
     ...(names.length === 0 ? [] : [`tasks: ${names.join(', ')}`]),
+    ...(ticks.length === 0 ? [] : [`schedules: ${ticks.join(', ')}`]),
   )
 }

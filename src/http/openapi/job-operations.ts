@@ -159,7 +159,7 @@ function cancelJob(components: Components, codes: readonly ErrorCode[]): Part {
         headers: components.headers('Location', 'Retry-After', 'Cache-Control'),
         ...body,
       },
-      ...components.problems([...codes, 'JOB_ENDED']),
+      ...components.problems([...codes, 'FORBIDDEN', 'JOB_ENDED']),
     },
   }
 }
