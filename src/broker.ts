@@ -33,9 +33,10 @@ export interface Accepted {
   readonly id: string
   /**
    * `full`: refused, the queue is at its limit. `duplicate`: the id or the idempotency key is remembered already.
-   * `mismatch`: refused, the key is remembered with another fingerprint.
+   * `mismatch`: refused, the key is remembered with another fingerprint. `taken`: refused, the id is that of a job of another
+   * tenant.
    */
-  readonly status: 'queued' | 'duplicate' | 'full' | 'mismatch'
+  readonly status: 'queued' | 'duplicate' | 'full' | 'mismatch' | 'taken'
 }
 
 /** A job in a worker's hands. */

@@ -51,7 +51,7 @@ export interface EnqueueOptions {
   readonly priority?: number
   /** Jobs of a queue with one key run one at a time, in order. @default the task's */
   readonly key?: string
-  /** Accepted once while it is remembered. @default a new unguessable id */
+  /** Accepted once while it is remembered; one of another tenant is refused with ID_TAKEN. @default a new unguessable id */
   readonly id?: string
   /** Never started after this instant or duration from now. */
   readonly deadline?: Date | Duration

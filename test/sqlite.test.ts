@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,8 +8,11 @@ import type { TestContext } from 'vitest'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Backend, BackendOptions } from '../src/backend.ts'
 import { defaultRetention } from '../src/backend.ts'
+import { Connection } from '../src/backends/sqlite/connection.ts'
 import { openSqlite } from '../src/backends/sqlite/index.ts'
+import { SqliteLedger } from '../src/backends/sqlite/ledger.ts'
 import { FIRST_VERSION, migrations, VERSION } from '../src/backends/sqlite/schema.ts'
+import { eventsOf, Wake } from '../src/backends/wake.ts'
 import { systemClock } from '../src/clock.ts'
 import type { Job } from '../src/job/job.ts'
 import { silentLogger } from '../src/log.ts'
@@ -239,6 +243,20 @@ describe('what is asked in one turn of the event loop', () => {
     expect([await runOne(backend), await runOne(backend)]).toEqual(['good', 'other'])
   })
 
+  test('is answered before the file is closed, also when it waits for a lock', async () => {
+    const path = newFile()
+    const backend = await open(path, { timeoutMs: 10_000 })
+    const other = new DatabaseSync(path)
+    other.exec('begin immediate')
+    const accepted = backend.broker.enqueue([job('last')])
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+    const closed = backend.close()
+    other.exec('rollback')
+    other.close()
+    expect(await accepted).toEqual([{ id: 'last', status: 'queued' }])
+    await closed
+  })
+
   test('is answered before the file is closed', async () => {
     const path = newFile()
     const backend = await open(path)
@@ -246,6 +264,37 @@ describe('what is asked in one turn of the event loop', () => {
     await backend.close()
     expect(await accepted).toEqual([{ id: 'last', status: 'queued' }])
     expect(look(path, 'select id from jobs')).toEqual([{ id: 'last' }])
+  })
+})
+
+describe('a file that fails while others are told of a change', () => {
+  test('costs the hint alone: what was committed is not done again', async () => {
+    const path = newFile()
+    const [producer, worker] = [await open(path), await open(path)]
+    await producer.broker.enqueue([job('a'), job('b'), job('c'), job('d')])
+    look(path, 'drop table peers')
+    const want = { limit: 1, leaseMs: 60_000, worker: 'w' }
+    const claims = await Promise.all([1, 2].map(() => worker.ledger?.claim('default', want)))
+    expect(claims.flat().map((claim) => claim?.job.id)).toEqual(['a', 'b'])
+    await worker.broker.enqueue([job('e')])
+    expect(await worker.broker.depth('default')).toMatchObject({ ready: 3, running: 2 })
+  })
+
+  test('ends no process: a hint that comes then wakes all the same', async () => {
+    const path = newFile()
+    const wake = new Wake(systemClock)
+    const db = new Connection(path, 300, true)
+    const options = { clock: systemClock, logger: silentLogger, retention: defaultRetention, timeoutMs: 300 }
+    const ledger = new SqliteLedger(db, wake, options)
+    await expect.poll(() => look(path, 'select port from peers')).toHaveLength(1)
+    const port = Number(look(path, 'select port from peers')[0]?.port)
+    db.close()
+    const { hint } = wake.listen(eventsOf(), 60_000, never)
+    const socket = createSocket('udp4')
+    socket.send('', port, '127.0.0.1')
+    await hint
+    socket.close()
+    await ledger.close()
   })
 })
 

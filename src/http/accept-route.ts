@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http'
 import type { Handle } from '../handle.ts'
 import { OffloadError } from '../job/errors.ts'
 import { validate } from '../job/payload.ts'
@@ -13,7 +12,7 @@ import { readJson } from './body.ts'
 import type { IdempotencyOptions, IdempotencyRule } from './idempotency.ts'
 import { InFlight, idempotencyOptions } from './idempotency.ts'
 import type { JsonSchema } from './openapi/json-schema.ts'
-import { plainProblem, problemOf } from './problem.ts'
+import { problemOf, refusalOf } from './problem.ts'
 import { traceOf } from './trace.ts'
 
 /** A route that accepts jobs of one task: the body is its input. */
@@ -26,7 +25,7 @@ export interface AcceptRoute {
   /** What else `enqueue()` is told of this request. The input fits the schema; it is as it was sent. */
   // biome-ignore lint/suspicious/noExplicitAny: routes of every input stand in one table
   readonly options?: (input: any, request: Request) => EnqueueOptions
-  /** Takes a `callbackUrl` from the body and has it told of the end: `callback: hooks.to` of `offload/webhooks`. */
+  /** Takes a `callbackUrl` from the body and has it told of the end: `callback: (url) => hooks.to({ url })` of `offload/webhooks`. */
   readonly callback?: (url: string) => OnDone
   /** Seconds after which the client should look. @default 1 */
   readonly retryAfter?: number
@@ -73,8 +72,12 @@ export class Acceptor {
     const read = readJson(ask, bodyBytes)
     const body = read instanceof Promise ? await read : read
     const once = this.#once(ask.header('idempotency-key'), body)
-    const answer = async (): Promise<Answer> =>
-      answerAccepted(ask, await this.#enqueue(ask, body, tenant, once), this.#parts, this.route.retryAfter)
+    const answer = async (): Promise<Answer> => {
+      const { handle, isSeen } = await this.#enqueue(ask, body, tenant, once)
+      return isSeen
+        ? answerAccepted(ask, handle, this.#parts, this.route.retryAfter)
+        : acceptedAnswer(handle, this.#parts.links, this.route.retryAfter)
+    }
     if (once === undefined) return answer()
     return this.#inFlight.once(`${tenant ?? ''} ${once.idempotencyKey}`, answer)
   }
@@ -103,9 +106,10 @@ export class Acceptor {
   async #item(ask: Ask, { input, idempotencyKey }: Item, tenant: string | undefined): Promise<Answer> {
     try {
       const once = this.#once(idempotencyKey, input)
-      const handle = await this.#enqueue(ask, input, tenant, once)
+      const { handle } = await this.#enqueue(ask, input, tenant, once)
       return acceptedAnswer(handle, this.#parts.links, this.route.retryAfter)
     } catch (error) {
+      // Of a whole answer only the status can be told within another.
       return error instanceof Response ? refusalOf(error) : problemOf(error)
     }
   }
@@ -119,13 +123,13 @@ export class Acceptor {
     body: unknown,
     tenant: string | undefined,
     once: IdempotencyOptions | undefined,
-  ): Promise<Handle<unknown>> {
+  ): Promise<{ readonly handle: Handle<unknown>; readonly isSeen: boolean }> {
     const { task, options, callback } = this.route
     const { input, callbackUrl } = callback === undefined ? { input: body } : withoutCallback(body)
     const trace = traceOf(ask)
     if (options !== undefined) await validate(task.input, input, task.name)
     const own = options?.(input, ask.request)
-    return this.#parts.queue.enqueue(task, input, {
+    const handle = await this.#parts.queue.enqueue(task, input, {
       ...(trace === undefined ? {} : { trace }),
       ...own,
       ...(callbackUrl === undefined || callback === undefined
@@ -134,6 +138,9 @@ export class Acceptor {
       ...(tenant === undefined ? {} : { tenant }),
       ...once,
     })
+    const by = own?.id === undefined ? 'key' : 'id'
+    const isSeen = !handle.duplicate || (await this.#parts.access.seesAgain(ask, handle.id, tenant, by))
+    return { handle, isSeen }
   }
 }
 
@@ -143,12 +150,6 @@ function withoutCallback(body: unknown): { readonly input: unknown; readonly cal
   const { callbackUrl, ...input } = body as { callbackUrl: unknown }
   if (typeof callbackUrl === 'string') return { input, callbackUrl }
   throw unfit('callbackUrl', 'must be the text of a URL')
-}
-
-/** Of an answer that a hook threw only the status can be told within another. */
-function refusalOf({ status, body }: Response): Answer {
-  void body?.cancel()
-  return plainProblem(status, STATUS_CODES[status] ?? 'Refused')
 }
 
 interface Item {

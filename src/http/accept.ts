@@ -5,6 +5,7 @@ import type { JobView } from '../reading/view.ts'
 import type { Answer } from './answer.ts'
 import { toResponse } from './answer.ts'
 import type { Ask } from './ask.ts'
+import type { LinkOptions } from './links.ts'
 import { LinkMaker } from './links.ts'
 import type { Preferences } from './prefer.ts'
 import { applied, preferences } from './prefer.ts'
@@ -16,6 +17,10 @@ export type AcceptedJob = Pick<Handle<unknown>, 'id' | 'task' | 'queue' | 'dupli
 export interface AcceptOptions {
   /** Where the job routes are mounted. @default '/jobs' */
   readonly base?: string
+  /** As the job routes sign their links. @default unsigned */
+  readonly links?: LinkOptions
+  /** Where clients reach the server: adds `Operation-Location`. @default it has `Location` alone */
+  readonly origin?: string
   /** Seconds after which the client should look. @default 1 */
   readonly retryAfter?: number
 }
@@ -26,9 +31,9 @@ export const DEFAULT_MAX_WAIT = '60s'
 /** The 202 that hands over an accepted job: where to look, when to look, and the job itself. */
 export function accepted(
   job: AcceptedJob,
-  { base = DEFAULT_BASE, retryAfter }: AcceptOptions = {},
+  { base = DEFAULT_BASE, links, origin, retryAfter }: AcceptOptions = {},
 ): Response {
-  return toResponse(acceptedAnswer(job, new LinkMaker(base), retryAfter))
+  return toResponse(acceptedAnswer(job, new LinkMaker(base, links, origin), retryAfter))
 }
 
 /** The same as plain data. A job that was accepted before is answered as it was then. */
@@ -70,6 +75,8 @@ export interface AnswerParts {
   readonly links: LinkMaker
   /** The longest wait that a client is granted. */
   readonly maxWaitMs: number
+  /** Aborts when the server closes: nobody is held any longer. */
+  readonly closing?: AbortSignal
 }
 
 /** 202, or what the job came to when the client prefers to wait (RFC 7240) and it ends in time. */
@@ -90,12 +97,13 @@ export function answerAccepted(
 async function waitedAnswer(
   ask: Pick<Ask, 'signal'>,
   job: AcceptedJob,
-  { queue, links }: AnswerParts,
+  { queue, links, closing }: AnswerParts,
   wanted: Preferences,
   retryAfter: number | undefined,
 ): Promise<Answer> {
   const more = preferenceApplied(wanted)
-  const hasEnded = await ends(job.id, wanted.waitMs ?? 0, ask.signal, queue)
+  const signal = closing === undefined ? ask.signal : AbortSignal.any([ask.signal, closing])
+  const hasEnded = await ends(job.id, wanted.waitMs ?? 0, signal, queue)
   // The job is accepted, whatever becomes of reading it.
   const view = hasEnded ? await queue.get(job.id).catch(() => undefined) : undefined
   if (view === undefined) return acceptedAnswer(job, links, retryAfter, more)

@@ -11,15 +11,15 @@ export interface AccessOptions {
   readonly authorize?: (request: Request, job: JobView) => boolean | Promise<boolean>
   /** Whose request this is: it sees, lists and accepts jobs of this tenant alone. @default all jobs are nobody's */
   readonly tenant?: (request: Request) => string | undefined | Promise<string | undefined>
-  /** Which jobs this request may list: false for none. @default nobody may list */
+  /** Which jobs this request may list: false for none, and a scope with a member that is undefined too. @default nobody may list */
   readonly list?: (request: Request) => boolean | ListScope | Promise<boolean | ListScope>
 }
 
 export interface ListScope {
   readonly queue?: string
   readonly task?: string
-  /** @default that of the request, where there is a `tenant` hook; undefined for those of all tenants */
-  readonly tenant?: string | undefined
+  /** `null` for those of all tenants. @default that of the request, where there is a `tenant` hook */
+  readonly tenant?: string | null
 }
 
 interface JobReader {
@@ -52,8 +52,23 @@ export class Access {
     return job
   }
 
+  /**
+   * Whether this request may be told how a job stands that was accepted before: somebody else may have chosen this id, or this
+   * key. @throws ID_TAKEN, IDEMPOTENCY_MISMATCH when the job is not this client's
+   */
+  async seesAgain(ask: Ask, id: string, tenant: string | undefined, by: 'id' | 'key'): Promise<boolean> {
+    const { authorize } = this.#options
+    if (authorize === undefined) return tenant !== undefined || this.#links.areSigned || isUnguessable(id)
+    const job = await this.#jobs.get(id)
+    if (job === undefined || (await authorize(ask.request, job))) return true
+    throw by === 'id'
+      ? new OffloadError('ID_TAKEN', 'somebody else has a job with this id')
+      : new OffloadError('IDEMPOTENCY_MISMATCH', 'somebody else has used this idempotency key')
+  }
+
+  /** Whose request this is. `headers.get()` answers null for nobody. */
   async tenant(ask: Ask): Promise<string | undefined> {
-    return this.#options.tenant?.(ask.request)
+    return (await this.#options.tenant?.(ask.request)) ?? undefined
   }
 
   /** Whether requests are told apart at all. */
@@ -68,15 +83,14 @@ export class Access {
 
   /** What this request may list. @throws FORBIDDEN */
   async scope(ask: Ask): Promise<Pick<FindQuery, 'tenant' | 'queue' | 'task'>> {
-    const { list, tenant } = this.#options
-    const allowed = (await list?.(ask.request)) ?? false
-    if (allowed === false) throw new OffloadError('FORBIDDEN', 'this request may not list jobs')
-    const own = tenant === undefined ? undefined : await tenant(ask.request)
-    const { tenant: of, ...narrowed } = { tenant: own, ...(allowed === true ? {} : allowed) }
-    const isNamed = allowed !== true && Object.hasOwn(allowed, 'tenant')
-    if (tenant !== undefined && own === undefined && !isNamed)
-      throw new OffloadError('FORBIDDEN', 'this request is of no tenant, so it may not list jobs')
-    return { ...narrowed, ...(of === undefined ? {} : { tenant: of }) }
+    const { list } = this.#options
+    const allowed: unknown = await list?.(ask.request)
+    const scope = allowed === true ? {} : allowed
+    if (!isScope(scope)) throw forbidden('this request may not list jobs')
+    const { tenant: of = await this.tenant(ask), ...narrowed } = scope
+    if (of === undefined && this.hasTenants)
+      throw forbidden('this request is of no tenant, so it may not list jobs')
+    return { ...narrowed, ...(of === undefined || of === null ? {} : { tenant: of }) }
   }
 
   /** An id that can be guessed is for those whom a hook or a signature lets in. */
@@ -88,11 +102,21 @@ export class Access {
 
   async #mayHave(ask: Ask, job: JobView): Promise<boolean> {
     const { authorize, tenant } = this.#options
-    const own = await tenant?.(ask.request)
+    const own = await this.tenant(ask)
     if (tenant !== undefined && own !== job.tenant) return false
     if (authorize !== undefined) return authorize(ask.request, job)
     return own !== undefined || isUnguessable(job.id)
   }
+}
+
+/** A hook that looked for whose jobs may be listed and found nobody means none, not all. */
+function isScope(allowed: unknown): allowed is ListScope {
+  if (typeof allowed !== 'object' || allowed === null) return false
+  return !Object.values(allowed).includes(undefined)
+}
+
+function forbidden(message: string): OffloadError {
+  return new OffloadError('FORBIDDEN', message)
 }
 
 function usableId(raw: string): string {

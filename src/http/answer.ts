@@ -30,8 +30,9 @@ export function toResponse({ status, headers, body }: Answer): Response {
   })
 }
 
-/** A response that somebody made for us. */
+/** A response that somebody made for us. @throws TypeError when it was sent before, or is the one of Response.error() */
 export function answerOf(response: Response): Answer {
+  if (response.type === 'error') throw new TypeError('Response.error() cannot be sent')
   return {
     status: response.status,
     headers: Object.fromEntries(response.headers),
@@ -48,7 +49,8 @@ function parts(body: ReadableStream<Uint8Array>): Stream {
       return done ? { done, value: undefined } : { done, value }
     },
     async return() {
-      await reader.cancel()
+      // Whoever leaves does not mind that the source has failed.
+      await reader.cancel().catch(() => undefined)
       return { done: true, value: undefined }
     },
     [Symbol.asyncIterator]() {

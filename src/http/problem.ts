@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import type { ErrorCode } from '../job/errors.ts'
 import { BackendError, errorCodes, OffloadError } from '../job/errors.ts'
 import type { Answer } from './answer.ts'
@@ -29,6 +30,7 @@ export const statusOf: Partial<Record<ErrorCode, number>> = {
   IDEMPOTENCY_KEY_MISSING: 400,
   IDEMPOTENCY_MISMATCH: 422,
   ID_INVALID: 400,
+  ID_TAKEN: 409,
   INPUT_INVALID: 422,
   JOB_CANCELLED: 409,
   JOB_DEAD: 409,
@@ -52,7 +54,7 @@ const RETRY_AFTER_SECONDS = 5
  * only its kind is told, never a message, a cause or a stack. A thrown `Response` is the answer.
  */
 export function problemOf(error: unknown, instance?: string): Answer {
-  if (error instanceof Response) return answerOf(error)
+  if (error instanceof Response) return isSendable(error) ? answerOf(error) : refusalOf(error)
   if (!(error instanceof OffloadError)) return plainProblem(500, 'Internal Server Error', undefined, instance)
   const status = error instanceof BackendError ? 503 : (statusOf[error.code] ?? 500)
   if (status === 500) return plainProblem(500, 'Internal Server Error', undefined, instance)
@@ -72,6 +74,20 @@ export function problemOf(error: unknown, instance?: string): Answer {
       ? { 'retry-after': retryAfter(error.retryAfterMs) }
       : {},
   )
+}
+
+/** A hook may throw one and the same response at each request: its body can be read once. */
+function isSendable({ type, body, bodyUsed }: Response): boolean {
+  return type !== 'error' && !bodyUsed && body?.locked !== true
+}
+
+/** What a response that a hook threw says without its body: the status, and headers such as `WWW-Authenticate`. */
+export function refusalOf(response: Response): Answer & { readonly body: Problem } {
+  const status = response.status === 0 ? 500 : response.status
+  if (response.body?.locked === false) void response.body.cancel().catch(() => undefined)
+  const { headers, body } = plainProblem(status, STATUS_CODES[status] ?? 'Refused')
+  const own = [...response.headers].filter(([name]) => !name.startsWith('content-'))
+  return { status, headers: { ...Object.fromEntries(own), ...headers }, body }
 }
 
 /** An error as a web-standard response: a problem document. */

@@ -2,7 +2,9 @@ import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
 import { OffloadError } from '../job/errors.ts'
 import type { Offload } from '../offload.ts'
+import type { JobView } from '../reading/view.ts'
 import type { AnyTask } from '../task.ts'
+import type { AnswerParts } from './accept.ts'
 import { cancelAnswer, DEFAULT_BASE, DEFAULT_MAX_WAIT } from './accept.ts'
 import type { AcceptRoute } from './accept-route.ts'
 import { Acceptor, acceptRouteOf } from './accept-route.ts'
@@ -55,9 +57,12 @@ export interface JobRoutesOptions extends AccessOptions {
   readonly openapi?: OpenapiInfo
 }
 
-/** What holds streams open: a server that closes ends them first. */
+/** What holds requests open: a server that closes ends them first. */
 export interface HoldsStreams {
-  /** Ends the open event streams; clients come back elsewhere, to where they were. */
+  /**
+   * Ends the open event streams, whose clients come back elsewhere, to where they were, and answers those who wait for the end of a
+   * job with 202.
+   */
   close(): void
 }
 
@@ -90,7 +95,9 @@ export class RouteTable {
   readonly routes: readonly Route[]
   readonly links: LinkMaker
   readonly acceptors: readonly Acceptor[]
-  readonly maxWaitMs: number
+  /** What the answer to an accepted job needs. */
+  readonly parts: AnswerParts
+  readonly #closing = new AbortController()
   readonly #streams: EventStreams
   readonly #cors: CorsOptions | undefined
   readonly #byPath: ReadonlyMap<string, Place>
@@ -98,16 +105,20 @@ export class RouteTable {
   constructor(queue: JobSource, options: JobRoutesOptions) {
     const base = checkPath(options.base ?? DEFAULT_BASE, 'base')
     this.links = new LinkMaker(base, options.links, checkOrigin(options.origin))
-    this.maxWaitMs = toMs(options.maxWait ?? DEFAULT_MAX_WAIT, 'maxWait')
+    this.parts = {
+      queue,
+      links: this.links,
+      maxWaitMs: toMs(options.maxWait ?? DEFAULT_MAX_WAIT, 'maxWait'),
+      closing: this.#closing.signal,
+    }
     this.#cors = options.cors
     this.#streams = new EventStreams(queue, this.links, options.maxStreams)
     const access = new Access(queue, options, this.links)
     const parts = {
+      ...this.parts,
       queue,
       access,
-      links: this.links,
       bodyBytes: options.bodyBytes ?? DEFAULT_BODY_BYTES,
-      maxWaitMs: this.maxWaitMs,
     }
     this.acceptors = Object.entries(options.accept ?? {}).map(
       ([path, route]) => new Acceptor(checkPath(path, 'accept'), acceptRouteOf(route), parts),
@@ -115,7 +126,7 @@ export class RouteTable {
     this.routes = [
       ...this.acceptors.flatMap(acceptRoutes),
       ...openapiRoutes(base, options),
-      ...followRoutes(base, queue, access, this.links, this.#streams, options),
+      ...followRoutes(base, queue, access, this.links, (job, ask) => this.#follow(job, ask), options),
     ]
     checkDistinct(this.routes)
     const places = [...Map.groupBy(this.routes, ({ path }) => path)]
@@ -144,14 +155,22 @@ export class RouteTable {
     return this.shownTo(ask, { ...answer, body: undefined })
   }
 
+  /** A stream that comes to be while the server closes would keep it from it. */
+  async #follow(job: JobView, ask: Ask): Promise<Answer> {
+    const answer = await this.#streams.answer(job, ask)
+    if (this.#closing.signal.aborted) this.#streams.close()
+    return answer
+  }
+
   /** The answer as pages of other origins may see it. */
   shownTo(ask: Ask, answer: Answer): Answer {
     if (this.#cors === undefined) return answer
     return { ...answer, headers: { ...answer.headers, ...corsHeaders(this.#cors, ask) } }
   }
 
-  /** Ends the streams, so that a server can close. */
+  /** Ends what is held open, so that a server can close. */
   close(): void {
+    this.#closing.abort()
     this.#streams.close()
   }
 
@@ -192,7 +211,7 @@ function followRoutes(
   queue: JobSource,
   access: Access,
   links: LinkMaker,
-  streams: EventStreams,
+  follow: (job: JobView, ask: Ask) => Promise<Answer>,
   { result, cors }: JobRoutesOptions,
 ): Route[] {
   return [
@@ -225,7 +244,7 @@ function followRoutes(
       method: 'GET',
       path: `${base}/{id}/events`,
       summary: 'Tells what happens to a job',
-      answer: async (ask, id) => streams.answer(await access.job(ask, id, 'read'), ask),
+      answer: async (ask, id) => follow(await access.job(ask, id, 'read'), ask),
     },
     {
       method: 'POST',

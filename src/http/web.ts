@@ -12,9 +12,10 @@ export async function acceptedFor(
   request: Request,
   job: AcceptedJob,
   queue: Waits,
-  { base = DEFAULT_BASE, retryAfter }: AcceptOptions = {},
+  { base = DEFAULT_BASE, links, origin, retryAfter }: AcceptOptions = {},
 ): Promise<Response> {
-  const parts = { queue, links: new LinkMaker(base), maxWaitMs: toMs(DEFAULT_MAX_WAIT, 'maxWait') }
+  const maker = new LinkMaker(base, links, origin)
+  const parts = { queue, links: maker, maxWaitMs: toMs(DEFAULT_MAX_WAIT, 'maxWait') }
   return toResponse(await answerAccepted(askOf(request), job, parts, retryAfter))
 }
 

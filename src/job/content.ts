@@ -3,6 +3,9 @@ import { OffloadError } from './errors.ts'
 /** The one member of a result that is not JSON but bytes of a type of its own. */
 const MEMBER = 'offload:content'
 
+const MEDIA_TYPE = /^[\w.+-]+\/[\w.+-]+(?:\s*;\s*[\w.+-]+="?[\w.+ -]+"?)*$/
+const LONGEST_TYPE = 255
+
 /** What `content()` makes: it can be returned from a handler, and is kept as JSON like any other result. */
 export interface Content {
   readonly [MEMBER]: ContentParts
@@ -27,18 +30,34 @@ export interface ContentOptions {
  * hook. @throws OPTION_INVALID
  */
 export function content(body: string | Uint8Array, { type, filename }: ContentOptions): Content {
-  if (!/^[\w.+-]+\/[\w.+-]+(?:\s*;\s*[\w.+-]+="?[\w.+ -]+"?)*$/.test(type))
+  if (!isMediaType(type))
     throw new OffloadError('OPTION_INVALID', "content() needs a media type, such as type: 'text/csv'")
   const base64 = Buffer.from(body as Uint8Array).toString('base64')
   return { [MEMBER]: { type, base64, ...(filename === undefined ? {} : { filename: String(filename) }) } }
 }
 
-/** The content in a result; undefined when the result is plain JSON. */
+/** The content in a result; undefined when the result is plain JSON, also where that looks much like it: anybody may have sent it. */
 export function contentOf(
   result: unknown,
 ): { readonly type: string; readonly filename: string | undefined; readonly bytes: Uint8Array } | undefined {
   if (typeof result !== 'object' || result === null || !Object.hasOwn(result, MEMBER)) return undefined
-  const { type, filename, base64 } = (result as Content)[MEMBER]
-  if (typeof type !== 'string' || typeof base64 !== 'string') return undefined
+  const parts: unknown = (result as Content)[MEMBER]
+  if (!isParts(parts)) return undefined
+  const { type, filename, base64 } = parts
   return { type, filename, bytes: Buffer.from(base64, 'base64') }
+}
+
+function isParts(value: unknown): value is ContentParts {
+  if (typeof value !== 'object' || value === null) return false
+  const { type, filename, base64 } = value as Partial<ContentParts>
+  return (
+    isMediaType(type) &&
+    typeof base64 === 'string' &&
+    (filename === undefined || typeof filename === 'string')
+  )
+}
+
+/** Nothing else may become a header. */
+function isMediaType(type: unknown): type is string {
+  return typeof type === 'string' && type.length <= LONGEST_TYPE && MEDIA_TYPE.test(type)
 }

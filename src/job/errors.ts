@@ -15,6 +15,7 @@ export const errorCodes = {
   FORBIDDEN: 'The request may not do this.',
   HANDLER_FAILED: 'The handler threw.',
   ID_INVALID: 'The id of a job is not usable.',
+  ID_TAKEN: 'Somebody else has a job with this id.',
   IDEMPOTENCY_IN_USE: 'The first request with this idempotency key is still being answered.',
   IDEMPOTENCY_KEY_INVALID: 'The Idempotency-Key header cannot be read.',
   IDEMPOTENCY_KEY_MISSING: 'The route needs an Idempotency-Key header.',

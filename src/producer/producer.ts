@@ -50,6 +50,7 @@ export class Producer {
     const accepted = await this.#batches.add(job)
     if (accepted.status === 'full') throw new QueueFullError(job.queue, room(job.queue))
     if (accepted.status === 'mismatch') throw mismatch(accepted.id, task)
+    if (accepted.status === 'taken') throw taken(accepted.id, task)
     return accepted
   }
 
@@ -112,4 +113,12 @@ function mismatch(jobId: string, { name, queue }: AnyTask): OffloadError {
     'this idempotency key was used for another request: take a new key for a new request',
     { jobId, task: name, queue },
   )
+}
+
+function taken(jobId: string, { name, queue }: AnyTask): OffloadError {
+  return new OffloadError('ID_TAKEN', 'a job of another tenant has this id: take another one', {
+    jobId,
+    task: name,
+    queue,
+  })
 }

@@ -23,6 +23,10 @@ async function statuses(shop: Shop, id: string, headers: Record<string, string> 
   return found
 }
 
+function refuse(response: Response): never {
+  throw response
+}
+
 for (const door of everyDoor)
   describe(`behind ${door}`, () => {
     test('who holds an id that nobody can guess sees that job', async () => {
@@ -85,6 +89,23 @@ for (const door of everyDoor)
       expect((await shop.fetch(`/jobs/${id}?a=c`, somebody)).status).toBe(410)
     })
 
+    test('a hook may answer with one and the same response each time', async () => {
+      const denied = new Response('no', { status: 401, headers: { 'www-authenticate': 'Bearer' } })
+      const shop = await openShop(door, {
+        accept: { '/hold': { task: hold, batch: 2, options: () => refuse(denied) } },
+        authorize: () => refuse(denied),
+      })
+      const { id } = await shop.queue.enqueue(hold, {})
+      for (let n = 0; n < 3; n++) {
+        const answer = await shop.fetch(`/jobs/${id}`)
+        expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
+        await answer.text()
+        const batch = await shop.post('/hold/batch', { items: [{ input: {} }, { input: {} }] })
+        expect(await json(batch, 207)).toMatchObject({ items: [{ status: 401 }, { status: 401 }] })
+      }
+      await problem(await shop.fetch(`/jobs/${id}`), 401)
+    })
+
     test('a hook that fails lets nobody in, and tells nothing', async () => {
       const shop = await openShop(door, {
         authorize: () => {
@@ -122,6 +143,48 @@ for (const door of everyDoor)
       expect((await shop.fetch(`/jobs/${id}`)).status).toBe(200)
       await shop.post('/hold', { id: 'order-2' }, { 'x-tenant': 'a' })
       expect((await shop.fetch('/jobs/order-2', { headers: { 'x-tenant': 'a' } })).status).toBe(200)
+    })
+
+    test('a chosen id that is sent again tells nobody of the job of somebody else', async () => {
+      const options = ({ text }: { text: string }) => ({ id: text })
+      const accept = { '/echo': { task: echo, batch: 1, options } }
+      const user = (name: string, more = {}) => ({ 'x-user': name, ...more })
+      const owner = 'ada'
+      const userOf = (request: Request) => request.headers.get('x-user') ?? undefined
+      for (const who of [
+        { tenant: userOf },
+        { authorize: (request: Request) => userOf(request) === owner },
+      ]) {
+        const shop = await openShop(door, { accept, ...who })
+        expect((await shop.post('/echo', { text: 'order-1' }, user(owner))).status).toBe(202)
+        await shop.run('order-1')
+        const again = await shop.post('/echo', { text: 'order-1' }, user(owner, { prefer: 'wait=5' }))
+        expect(await json(again)).toMatchObject({ state: 'done', result: { said: 'order-1' } })
+        for (const more of [{}, { prefer: 'wait=5' }, { 'idempotency-key': '"new"', prefer: 'wait=5' }]) {
+          const other = await shop.post('/echo', { text: 'order-1' }, user('bob', more))
+          await problem(other, 409, 'ID_TAKEN')
+        }
+        const batch = await shop.post('/echo/batch', { items: [{ input: { text: 'order-1' } }] }, user('bob'))
+        expect(await json(batch, 207)).toMatchObject({ items: [{ status: 409 }] })
+      }
+      const shop = await openShop(door, { accept })
+      for (let n = 0; n < 2; n++) {
+        const answer = await shop.post('/echo', { text: 'order-1' }, { prefer: 'wait=0' })
+        expect(await json(answer, 202)).toMatchObject({ state: 'queued' })
+        await shop.run('order-1')
+      }
+    })
+
+    test('an idempotency key of somebody else tells nothing where a hook says who may see', async () => {
+      const shop = await openShop(door, {
+        accept: { '/echo': echo },
+        authorize: (request) => request.headers.get('x-user') === 'ada',
+      })
+      const post = (user: string): Promise<Response> =>
+        shop.post('/echo', { text: 'a' }, { 'x-user': user, 'idempotency-key': '"one"' })
+      const { id } = await json<{ id: string }>(await post('ada'), 202)
+      expect(await json(await post('ada'), 202)).toMatchObject({ id })
+      expect(JSON.stringify(await problem(await post('bob'), 422, 'IDEMPOTENCY_MISMATCH'))).not.toContain(id)
     })
 
     test('no header, query or body makes a job of another tenant', async () => {

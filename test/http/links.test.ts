@@ -1,3 +1,4 @@
+import { accepted, acceptedFor } from 'offload/http'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { LinkMaker } from '../../src/http/links.ts'
 import { everyDoor } from './doors.ts'
@@ -123,6 +124,18 @@ for (const door of everyDoor)
       await problem(await shop.fetch(`/jobs/${id}?signature=x`), 403, 'LINK_INVALID')
     })
   })
+
+test('a route of one’s own answers with the same links as the job routes', async () => {
+  const shop = await openShop('web', { links })
+  const job = await shop.queue.enqueue(hold, {})
+  const options = { links, origin: 'https://api.example.com' }
+  const request = new Request('http://shop/own', { headers: { prefer: 'wait=0' } })
+  for (const answer of [accepted(job, options), await acceptedFor(request, job, shop.queue, options)]) {
+    const { self } = (await json<Accepted>(answer, 202)).links
+    expect(answer.headers.get('operation-location')).toBe(`https://api.example.com${self}`)
+    expect((await shop.fetch(self)).status).toBe(200)
+  }
+})
 
 test('secrets that could be guessed are refused at start', () => {
   for (const secrets of [[], ['short'], ['s'.repeat(16), ''], [undefined as never]])

@@ -79,7 +79,7 @@ for (const door of everyDoor)
       const scopes = {
         a: true,
         queue: { queue: 'default' },
-        all: { tenant: undefined },
+        all: { tenant: null },
         b: { tenant: 'b' },
       } as const
       const shop = await openShop(door, {
@@ -101,6 +101,19 @@ for (const door of everyDoor)
       expect(await idsOf(await list({ 'x-scope': 'b' }))).toEqual([of.b])
       expect(await idsOf(await list({ 'x-scope': 'all' }))).toEqual([of.b, of.a])
       expect(await idsOf(await list({ 'x-tenant': 'a' }, '?limit=1'))).toEqual([of.a])
+    })
+
+    test('a hook that finds nobody whose jobs may be listed lists none', async () => {
+      let allowed: unknown
+      const shop = await openShop(door, { list: () => allowed as boolean })
+      await shop.queue.enqueue(echo, { text: 'a' }, { tenant: 'a' })
+      for (allowed of [undefined, null, '', 0, 'ada', { tenant: undefined }, { queue: undefined }])
+        await problem(await shop.fetch('/jobs'), 403, 'FORBIDDEN')
+      allowed = { tenant: 'b' }
+      expect(await json(await shop.fetch('/jobs'))).toEqual({ jobs: [] })
+      const nobody = await openShop(door, { list: () => true, tenant: () => null as never })
+      await nobody.queue.enqueue(echo, { text: 'a' }, { tenant: 'a' })
+      await problem(await nobody.fetch('/jobs'), 403, 'FORBIDDEN')
     })
 
     test('a scope narrows what may be asked for, and is not widened by the query', async () => {

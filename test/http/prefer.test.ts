@@ -52,6 +52,15 @@ for (const door of everyDoor)
       expect([answer.status, answer.headers.get('preference-applied')]).toEqual([202, 'wait=1'])
     })
 
+    test('a closing server lets go who waits: 202', async () => {
+      const shop = await openShop(door, { accept })
+      const answer = shop.post('/hold', {}, { prefer: 'wait=60' })
+      await expect.poll(async () => (await shop.queue.find()).jobs.length).toBe(1)
+      const closed = shop.close()
+      expect((await answer).status).toBe(202)
+      await closed
+    })
+
     test('other preferences are ignored', async () => {
       const shop = await openShop(door, { accept })
       const answer = await shop.post(

@@ -5,13 +5,16 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { content } from 'offload'
+import { content, task } from 'offload'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
 import { everyDoor, everyServer } from './doors.ts'
 import { json, openShop, problem } from './shop.ts'
 import { bytes, echo, file, hold } from './tasks.ts'
 
 const MiB = 1_048_576
+
+const mirror = task('mirror', { input: z.json(), run: (input) => input })
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -60,6 +63,27 @@ for (const door of everyDoor)
       ])
     })
 
+    test('a result that only looks like that of content(), as a client may have sent it, is JSON like any other', async () => {
+      const shop = await openShop(door, { list: () => true }, { tasks: [mirror] })
+      const type = 'text/plain'
+      for (const parts of [
+        null,
+        7,
+        { type: 'text/html\r\nset-cookie: a=b', base64: '' },
+        { type: '\u0100/x', base64: '' },
+        { type: `a/b;c=${' '.repeat(50_000)}\n`, base64: '' },
+        { type, base64: 7 },
+        { type, base64: '', filename: {} },
+      ]) {
+        const result = { 'offload:content': parts }
+        const { id } = await shop.queue.enqueue(mirror, result)
+        await shop.run(id)
+        expect(await json(await shop.fetch(`/jobs/${id}/result`))).toEqual(result)
+        expect(await json(await shop.fetch(`/jobs/${id}`))).toMatchObject({ state: 'done' })
+        expect((await shop.fetch('/jobs')).status).toBe(200)
+      }
+    })
+
     test('a job that has not ended has no result yet: 409 with Retry-After', async () => {
       const shop = await openShop(door)
       const { id } = await shop.queue.enqueue(hold, {})
@@ -88,6 +112,7 @@ for (const door of everyDoor)
           if (text === 'there')
             return new Response(null, { status: 303, headers: { location: 'https://files.example/1' } })
           if (text === 'broken') throw new Error('secret')
+          if (text === 'none') return Response.error()
           return undefined
         },
       })
@@ -102,6 +127,7 @@ for (const door of everyDoor)
       expect([there.status, there.headers.get('location')]).toEqual([303, 'https://files.example/1'])
       expect(await json(await read('stored'))).toEqual({ said: 'stored' })
       expect(JSON.stringify(await problem(await read('broken'), 500))).not.toContain('secret')
+      await problem(await read('none'), 500)
     })
   })
 
@@ -134,6 +160,23 @@ for (const door of everyServer)
       expect(length).toBe(50 * MiB)
       expect(most).toBeGreaterThan(0)
       expect(most).toBeLessThan(10 * MiB)
+    })
+
+    test('a result that breaks off ends its connection, and nothing else', async () => {
+      let broken = 0
+      const breaking = (): ReadableStream<Uint8Array> =>
+        new ReadableStream({
+          pull(controller) {
+            if (broken++ % 2 === 0) controller.enqueue(bytes)
+            else controller.error(new Error('the place where it was kept is gone'))
+          },
+        })
+      const shop = await openShop(door, { result: () => new Response(breaking()) })
+      const { id } = await shop.queue.enqueue(echo, { text: 'hi' })
+      await shop.run(id)
+      for (let tries = 0; tries < 2; tries++)
+        await expect(shop.fetch(`/jobs/${id}/result`).then((answer) => answer.text())).rejects.toThrow()
+      expect((await shop.fetch(`/jobs/${id}`)).status).toBe(200)
     })
 
     test('what a client does not take is not read ahead, and given up when it leaves', async () => {
@@ -175,7 +218,7 @@ for (const door of everyServer)
   })
 
 test('content() refuses what is no media type', () => {
-  for (const type of ['', 'text', 'text/html\r\nx: y', 'a b/c', '*/*'])
+  for (const type of ['', 'text', 'text/html\r\nx: y', 'a b/c', '*/*', `a/b;c=${' '.repeat(50_000)}\n`])
     expect(() => content('x', { type })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
   expect(() => content('x', undefined as never)).toThrow()
 })

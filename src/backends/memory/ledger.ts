@@ -188,13 +188,14 @@ export class MemoryLedger implements Ledger {
 }
 
 function accept(store: MemoryStore, job: Job, room: Room | undefined): Accepted {
-  const { id, queue, idempotency } = job
+  const { id, queue, idempotency, tenant } = job
   const before = idempotency === undefined ? undefined : store.keys.get(idempotency.key)?.record
   if (before !== undefined) {
     const isSame = before.idempotency?.fingerprint === idempotency?.fingerprint
     return { id: before.id, status: isSame ? 'duplicate' : 'mismatch' }
   }
-  if (store.entries.has(id)) return { id, status: 'duplicate' }
+  const named = store.entries.get(id)?.record
+  if (named !== undefined) return { id, status: named.tenant === tenant ? 'duplicate' : 'taken' }
   const waiting = store.count(queue, 'queued') + store.count(queue, 'scheduled')
   if (room !== undefined && waiting >= room(queue)) return { id, status: 'full' }
   store.accept(job)

@@ -69,7 +69,7 @@ function place(step: Step, job: Job, seq: number, ready: Ready[]): void {
 /** The answer to a job that is remembered already, by its idempotency key (under a lower number) or by its id. */
 function known(
   step: Step,
-  { id, idempotency }: Job,
+  { id, idempotency, tenant }: Job,
   seq: number = Number.MAX_SAFE_INTEGER,
 ): Accepted | undefined {
   if (idempotency !== undefined) {
@@ -82,7 +82,8 @@ function known(
         status: before.fingerprint === idempotency.fingerprint ? 'duplicate' : 'mismatch',
       }
   }
-  return step.db.sql('select 1 from jobs where id = ?').get(id) === undefined
-    ? undefined
-    : { id, status: 'duplicate' }
+  const named = step.db.sql('select tenant from jobs where id = ?').get(id) as
+    | { tenant: string | null }
+    | undefined
+  return named && { id, status: named.tenant === (tenant ?? null) ? 'duplicate' : 'taken' }
 }

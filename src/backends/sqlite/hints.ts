@@ -62,9 +62,14 @@ export class Hints {
         .catch(() => {})
   }
 
+  /** Never throws: where the file fails, the hint is lost. */
   #send(): void {
     this.#sentAt = performance.now()
-    for (const port of this.#others()) this.#socket.send('', port, LOOPBACK, () => {})
+    try {
+      for (const port of this.#others()) this.#socket.send('', port, LOOPBACK, () => {})
+    } catch {
+      this.#peers = []
+    }
   }
 
   #others(): number[] {

@@ -139,7 +139,14 @@ export class SqliteLedger implements Ledger {
 
   #onHint(): void {
     if (this.#closed) return
-    this.#armFromFile()
+    try {
+      this.#armFromFile()
+    } catch (error) {
+      this.#options.logger.warn(
+        { error: String(error) },
+        'the next due job is unknown; looked for at the next poll',
+      )
+    }
     this.#wake.notify()
   }
 
@@ -154,11 +161,11 @@ export class SqliteLedger implements Ledger {
     const { clock, logger } = this.#options
     const cancel = clock.after(Math.max(0, at - clock.now()), () => {
       this.#timer = undefined
-      this.#moveByTime().then(
-        () => this.#armFromFile(),
-        (error: unknown) =>
+      this.#moveByTime()
+        .then(() => this.#armFromFile())
+        .catch((error: unknown) =>
           logger.warn({ error: String(error) }, 'moving due jobs failed; tried again at the next poll'),
-      )
+        )
     })
     this.#timer = { at, cancel }
   }

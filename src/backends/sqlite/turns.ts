@@ -24,6 +24,7 @@ export class Turns {
   #planned = false
   #busy: Promise<void> = Promise.resolve()
 
+  /** @param onCommit must not throw: what was committed is not done again */
   constructor(db: Connection, clock: Clock, onCommit: (step: Step) => void) {
     this.#db = db
     this.#clock = clock
@@ -43,7 +44,7 @@ export class Turns {
 
   /** Resolves when everything that was asked is answered. */
   async idle(): Promise<void> {
-    while (this.#asks.length > 0) {
+    while (this.#planned) {
       await new Promise((resolve) => setImmediate(resolve))
       await this.#busy
     }
@@ -82,8 +83,9 @@ export class Turns {
 
   async #transact(asks: readonly Ask[]): Promise<void> {
     const durability = asks.some((ask) => ask.durability === 'synced') ? 'synced' : 'written'
+    let done: { readonly step: Step; readonly values: readonly unknown[] }
     try {
-      const { step, values } = await this.#db.write(durability, () => {
+      done = await this.#db.write(durability, () => {
         const step = new Step(this.#db, this.#clock.now())
         const values = asks.map(({ work }) => work(step))
         const { followUps } = step
@@ -91,12 +93,13 @@ export class Turns {
         step.flush()
         return { step, values }
       })
-      for (const [index, { resolve }] of asks.entries()) resolve(values[index])
-      this.#onCommit(step)
     } catch (error) {
       const isGuiltKnown = asks.length === 1 || (error as BackendError).code === 'BACKEND_UNAVAILABLE'
       if (isGuiltKnown) for (const { reject } of asks) reject(error)
       else for (const ask of asks) await this.#transact([ask])
+      return
     }
+    for (const [index, { resolve }] of asks.entries()) resolve(done.values[index])
+    this.#onCommit(done.step)
   }
 }

@@ -39,11 +39,10 @@ export type ExpressMiddleware = HoldsStreams & ((req: Request, res: Response, ne
  */
 export function offloadExpress(queue: JobSource, options: JobRoutesOptions = {}): ExpressMiddleware {
   const table = new RouteTable(queue, options)
-  const parts = { queue, links: table.links, maxWaitMs: table.maxWaitMs }
   const middleware = (req: Request, res: Response, next: NextFunction): void => {
     const ask = askOf(req, res)
     res.accepted = (job, more) => {
-      const answer = answerAccepted(ask, job, parts, more?.retryAfter)
+      const answer = answerAccepted(ask, job, table.parts, more?.retryAfter)
       if (answer instanceof Promise) void answer.then((late) => send(late, req, res), next)
       else send(answer, req, res)
     }

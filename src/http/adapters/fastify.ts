@@ -40,11 +40,14 @@ export interface OffloadFastifyOptions extends JobRoutesOptions {
  */
 export async function offloadFastify(app: FastifyInstance, options: OffloadFastifyOptions): Promise<void> {
   const table = new RouteTable(options.queue, withPrefix(app.prefix, options))
-  const parts = { queue: options.queue, links: table.links, maxWaitMs: table.maxWaitMs }
 
   app.decorateReply('accepted', function (this: FastifyReply, job, more) {
-    const answer = answerAccepted(askOf(this.request, this), job, parts, more?.retryAfter)
-    if (answer instanceof Promise) void answer.then((late) => sendAnswer(this, late))
+    const answer = answerAccepted(askOf(this.request, this), job, table.parts, more?.retryAfter)
+    if (answer instanceof Promise)
+      void answer.then(
+        (late) => sendAnswer(this, late),
+        (error) => this.send(error),
+      )
     else sendAnswer(this, answer)
     return this
   })

@@ -25,7 +25,7 @@ const INPUT: readonly ErrorCode[] = ['OPTION_INVALID', 'PAYLOAD_INVALID', 'PAYLO
 /** `POST {path}`. */
 export function acceptOperation(operationId: string, route: AcceptRoute, context: AcceptContext): Part {
   const { components, maxWaitMs, hasOrigin } = context
-  const { task, callback, idempotency = 'optional' } = route
+  const { task, callback, options, idempotency = 'optional' } = route
   return {
     operationId,
     summary: `Queues a job of ${task.name}`,
@@ -63,6 +63,7 @@ export function acceptOperation(operationId: string, route: AcceptRoute, context
         ...BODY,
         ...INPUT,
         ...keyCodes(idempotency),
+        ...(options === undefined ? [] : (['ID_TAKEN'] as const)),
         ...(callback === undefined ? [] : (['WEBHOOK_REFUSED'] as const)),
         'QUEUE_FULL',
       ]),

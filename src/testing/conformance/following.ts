@@ -56,6 +56,23 @@ export const following: readonly ConformanceCase[] = [
   },
   {
     group: 'dedup',
+    name: 'the id of a job of another tenant, or of none, is taken, also where the queue is full',
+    async run(b) {
+      const id = 'order-1'
+      await b.enqueue({ id, tenant: 'a' })
+      const offers = [b.job({ id, tenant: 'a' }), b.job({ id, tenant: 'b' }), b.job({ id })]
+      for (const room of [undefined, () => 1]) {
+        const answers = await b.backend.broker.enqueue(offers, room)
+        assert.deepEqual(
+          answers.map(({ status }) => status),
+          ['duplicate', 'taken', 'taken'],
+        )
+      }
+      assert.equal((await b.record(id)).tenant, 'a')
+    },
+  },
+  {
+    group: 'dedup',
     name: 'of two connections that offer one idempotency key, one is accepted',
     skip: needsSecond,
     async run(b) {
