@@ -101,7 +101,11 @@ export class Offload implements AsyncDisposable {
       payloadBytes: this.#payloadBytes,
       timeoutMs,
     })
-    this.#reader = new Reader(() => this.#ledger(), clock)
+    this.#reader = new Reader(
+      () => this.#ledger(),
+      clock,
+      (error) => this.#logger.warn({ error: String(error) }, 'a listener of follow() threw'),
+    )
     this.schedules = new Schedules({
       open: () => this.#open(),
       clock,

@@ -233,7 +233,8 @@ describe('read and cancel', () => {
     const job = await signed.submit('/steps', { count: 1 })
     expect(job.links.self).toContain('signature=')
     expect((await signed.get(job)).state).toBe('queued')
-    expect(await signed.cancel(job.links.self)).toBe('cancelled')
+    expect((await failure(signed.cancel(job.links.self))).code).toBe('LINK_INVALID')
+    expect(await signed.cancel(job)).toBe('cancelled')
     expect((await failure(signed.wait(job))).code).toBe('JOB_CANCELLED')
     expect(await failure(signed.get(`/jobs/${job.id}?expires=1&signature=x`))).toMatchObject({
       code: 'LINK_INVALID',

@@ -135,8 +135,11 @@ export function offloadClient<Routes extends Api = Record<string, Task<unknown, 
 
     async cancel(job, { signal } = {}) {
       try {
-        const { cancel } = (typeof job === 'string' ? await server.job(job, signal) : job).links
-        if (cancel === undefined) return 'ended'
+        const { endedAt, links } = typeof job === 'string' ? await server.job(job, signal) : job
+        const { cancel } = links
+        if (endedAt !== undefined) return 'ended'
+        if (cancel === undefined)
+          throw new OffloadClientError('LINK_INVALID', 'this link only reads: cancel what submit() gave')
         const read = async (response: Response): Promise<CancelVerdict> =>
           ((await readJson(response)) as { cancelling?: true }).cancelling ? 'cancelling' : 'cancelled'
         return await server.send(cancel, { method: 'POST', signal, tryMs: TRY_MS, read })

@@ -1,4 +1,5 @@
 import { OffloadError } from '../job/errors.ts'
+import type { JobState } from '../job/job.ts'
 import { isEnded } from '../job/job.ts'
 import { decode } from '../job/payload.ts'
 import type { JobEvent } from '../ledger.ts'
@@ -6,8 +7,7 @@ import type { JobView } from '../reading/view.ts'
 import type { Answer } from './answer.ts'
 import type { Ask } from './ask.ts'
 import { Channel } from './channel.ts'
-import type { LinkMaker } from './links.ts'
-import type { JobResource } from './status.ts'
+import type { LinkMaker, Links } from './links.ts'
 import { jobResource } from './status.ts'
 
 /** How long a browser waits before it comes back. */
@@ -32,6 +32,7 @@ export interface Follows {
  */
 export class EventStreams {
   readonly #queue: Follows
+  readonly #links: LinkMaker
   readonly #views: Views
   readonly #most: number
   readonly #open = new Set<Session>()
@@ -39,7 +40,8 @@ export class EventStreams {
 
   constructor(queue: Follows, links: LinkMaker, most: number = DEFAULT_MOST_STREAMS) {
     this.#queue = queue
-    this.#views = new Views(queue, links)
+    this.#links = links
+    this.#views = new Views(queue)
     this.#most = most
   }
 
@@ -48,7 +50,7 @@ export class EventStreams {
     if (this.#open.size >= this.#most)
       throw new OffloadError('QUEUE_FULL', 'too many streams are open', { retryAfterMs: 5000 })
     const after = lastEventId(ask)
-    const session = new Session(job.id, this.#views)
+    const session = new Session(job.id, this.#views, this.#links.seenBy(job.id, ask.query))
     // A number that is still to come is of another ledger than this one, or made up.
     const isAhead = after !== undefined && after > job.eventId
     if (after === undefined || isAhead) session.begin(isAhead ? 'reset' : 'state', job)
@@ -100,37 +102,21 @@ function lastEventId(ask: Ask): number | undefined {
 /** One job, read once for all the streams that tell of it at that moment. */
 class Views {
   readonly #queue: Follows
-  readonly #links: LinkMaker
-  readonly #asked = new Map<string, Promise<Snapshot | undefined>>()
+  readonly #asked = new Map<string, Promise<JobView | undefined>>()
 
-  constructor(queue: Follows, links: LinkMaker) {
+  constructor(queue: Follows) {
     this.#queue = queue
-    this.#links = links
   }
 
-  of(id: string): Promise<Snapshot | undefined> {
+  of(id: string): Promise<JobView | undefined> {
     let asked = this.#asked.get(id)
     if (asked === undefined) {
-      asked = this.#queue.get(id).then((job) => (job === undefined ? undefined : this.snapshot(job)))
+      asked = this.#queue.get(id)
       this.#asked.set(id, asked)
       void asked.catch(() => undefined).then(() => this.#asked.delete(id))
     }
     return asked
   }
-
-  snapshot(job: JobView): Snapshot {
-    return {
-      eventId: job.eventId,
-      isEnded: isEnded(job.state),
-      resource: jobResource(job, this.#links.of(job.id)),
-    }
-  }
-}
-
-interface Snapshot {
-  readonly eventId: number
-  readonly isEnded: boolean
-  readonly resource: JobResource
 }
 
 /** What one client is told of one job. */
@@ -138,14 +124,16 @@ class Session {
   readonly channel: Channel
   readonly #jobId: string
   readonly #views: Views
+  readonly #links: Links
   readonly #ends: (() => void)[] = []
   #told = -1
   /** What came while the ledger was asked how the job stands. */
   #held: JobEvent[] | undefined
 
-  constructor(jobId: string, views: Views) {
+  constructor(jobId: string, views: Views, links: Links) {
     this.#jobId = jobId
     this.#views = views
+    this.#links = links
     this.channel = new Channel(MOST_UNTAKEN, () => {
       for (const end of this.#ends) end()
     })
@@ -160,8 +148,9 @@ class Session {
     else this.#ends.push(end)
   }
 
-  begin(name: 'state' | 'reset', job: JobView): void {
-    this.#snapshot(name, this.#views.snapshot(job))
+  begin(name: 'state' | 'reset' | JobState, job: JobView): void {
+    this.#send(name, job.eventId, JSON.stringify(jobResource(job, this.#links)))
+    if (isEnded(job.state)) this.channel.end()
   }
 
   tell(event: JobEvent): void {
@@ -173,25 +162,17 @@ class Session {
   /** An end is told with all that the job came to, a gap with how the job stands; what comes meanwhile is told after it. */
   #look(event: JobEvent, held: JobEvent[] = []): void {
     this.#held = held
-    this.#views.of(this.#jobId).then(
-      (snapshot) => {
-        if (snapshot === undefined) return this.channel.end()
+    this.#views
+      .of(this.#jobId)
+      .then((job) => {
+        if (job === undefined) return this.channel.end()
         // One who looked a little earlier may have been answered with what was before.
-        if (snapshot.eventId < event.eventId) return this.#look(event, held)
+        if (job.eventId < event.eventId) return this.#look(event, held)
         this.#held = undefined
-        this.#snapshot(
-          event.type === 'gap' || !snapshot.isEnded ? 'reset' : snapshot.resource.state,
-          snapshot,
-        )
+        this.begin(event.type === 'gap' || !isEnded(job.state) ? 'reset' : job.state, job)
         for (const one of held) this.tell(one)
-      },
-      () => this.channel.end(),
-    )
-  }
-
-  #snapshot(name: string, { eventId, resource, isEnded }: Snapshot): void {
-    this.#send(name, eventId, JSON.stringify(resource))
-    if (isEnded) this.channel.end()
+      })
+      .catch(() => this.channel.end())
   }
 
   #send(name: string, eventId: number, data: string): void {

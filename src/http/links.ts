@@ -18,7 +18,8 @@ export interface Links {
   readonly self: string
   readonly events: string
   readonly result: string
-  readonly cancel: string
+  /** Not there for who came by a link to read. */
+  readonly cancel?: string
 }
 
 /** The addresses of jobs below one path, signed where there are secrets. */
@@ -60,6 +61,17 @@ export class LinkMaker {
       result: `${self}/result${read}`,
       cancel: `${self}/cancel${cancel}`,
     }
+  }
+
+  /** For who came by a link: as good as that one, and no better. For anybody else the links of the job. */
+  seenBy(id: string, query: URLSearchParams): Links {
+    const [expires, signature] = [query.get('expires'), query.get('signature')]
+    if (!this.areSigned || expires === null || signature === null) return this.of(id)
+    const [self, own] = [
+      `${this.base}/${id}`,
+      `?expires=${expires}&signature=${encodeURIComponent(signature)}`,
+    ]
+    return { self: self + own, events: `${self}/events${own}`, result: `${self}/result${own}` }
   }
 
   /** Whether a request carries a link's signature that fits. @throws LINK_INVALID when it carries one that does not */

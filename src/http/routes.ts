@@ -231,7 +231,7 @@ function followRoutes(
       summary: 'Tells how a job stands',
       answer: async (ask, id) => {
         const job = await access.job(ask, id, 'read')
-        return statusAnswer(job, links.of(job.id), ask.header('if-none-match'))
+        return statusAnswer(job, links.seenBy(job.id, ask.query), ask.header('if-none-match'))
       },
     },
     {

@@ -54,7 +54,7 @@ export function jobResource(job: JobView, links: Links): JobResource {
       self,
       events,
       ...(job.state === 'done' ? { result } : {}),
-      ...(isEnded(job.state) ? {} : { cancel }),
+      ...(isEnded(job.state) || cancel === undefined ? {} : { cancel }),
     },
   }
 }

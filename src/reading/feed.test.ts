@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { defaultRetention } from '../backend.ts'
 import { openMemory } from '../backends/memory/index.ts'
 import { systemClock } from '../clock.ts'
@@ -13,6 +13,8 @@ let close: () => Promise<void>
 let gate: Promise<void>
 let open: () => void
 
+let thrown: unknown[] = []
+
 beforeEach(() => {
   const backend = openMemory({
     clock: systemClock,
@@ -24,6 +26,7 @@ beforeEach(() => {
   ledger = backend.ledger
   close = () => backend.close()
   gate = Promise.resolve()
+  thrown = []
   const watch = ledger.watch.bind(ledger)
   ledger.watch = async function* (...args) {
     for await (const events of watch(...args)) {
@@ -31,12 +34,16 @@ beforeEach(() => {
       yield events
     }
   }
-  feed = new Feed(async () => ledger, systemClock)
+  feed = new Feed(
+    async () => ledger,
+    systemClock,
+    (error) => thrown.push(error),
+  )
 })
 
 afterEach(async () => {
   open?.()
-  feed.close()
+  feed.end()
   await close()
 })
 
@@ -125,4 +132,26 @@ test('many who join at once share one watch', async () => {
   await cancel('a')
   await expect.poll(() => all.map(({ types }) => types.length)).toEqual(all.map(() => 1))
   expect(watches).toBe(1)
+})
+
+test('what one listener throws is told, and costs the others nothing', async () => {
+  const { eventId } = await ledger.find({})
+  await feed.followAfter('a', eventId, () => {
+    throw new Error('mine')
+  })
+  const other = await join('a', eventId)
+  await accept('a')
+  await cancel('a')
+  await vi.waitFor(() => expect(other.types).toEqual(['accepted', 'cancelled']))
+  expect(thrown).toHaveLength(2)
+})
+
+test('who joins when it has ended is not kept waiting, and starts nothing', async () => {
+  shut()
+  await accept('a')
+  const joining = join('a', 0)
+  feed.end()
+  open()
+  await joining
+  await join('a', 0)
 })

@@ -9,17 +9,21 @@ export type Listener = (event: JobEvent) => void
 export class Feed {
   readonly #open: () => Promise<Ledger>
   readonly #clock: Clock
+  readonly #onThrown: (error: unknown) => void
   readonly #byJob = new Map<string, Set<Listener>>()
   readonly #all = new Set<Listener>()
   #recent = new Recent()
   #reader: AbortController | undefined
   #filling: Promise<unknown> = Promise.resolve()
   #joining = 0
+  #ended = false
   #waiting: { readonly eventId: number; readonly resolve: () => void }[] = []
 
-  constructor(open: () => Promise<Ledger>, clock: Clock) {
+  /** @param onThrown told what a listener throws: the others hear of the event all the same */
+  constructor(open: () => Promise<Ledger>, clock: Clock, onThrown: (error: unknown) => void) {
     this.#open = open
     this.#clock = clock
+    this.#onThrown = onThrown
   }
 
   /** Tells of every event from now on of one job, or of all, and maybe of earlier ones; call the answer to stop. */
@@ -47,8 +51,8 @@ export class Feed {
       this.#filling = filled.catch(() => undefined)
       await this.#hasRead(await filled)
       const { isWhole, events } = this.#recent.after(after, jobId)
-      if (!isWhole) listener(gapAt(after))
-      for (const event of events) listener(event)
+      if (!isWhole) this.#call(listener, gapAt(after))
+      for (const event of events) this.#call(listener, event)
       return this.follow(jobId, (event) => {
         if (event.eventId > after || event.type === 'gap') listener(event)
       })
@@ -58,7 +62,13 @@ export class Feed {
     }
   }
 
-  close(): void {
+  /** For good: whoever still joins hears of nothing more. */
+  end(): void {
+    this.#ended = true
+    this.#close()
+  }
+
+  #close(): void {
     this.#reader?.abort()
     this.#reader = undefined
     this.#recent = new Recent()
@@ -67,11 +77,11 @@ export class Feed {
 
   /** Not while somebody joins: what was read for them would be followed by a hole. */
   #closeIfAlone(): void {
-    if (this.#joining === 0 && this.#all.size === 0 && this.#byJob.size === 0) this.close()
+    if (this.#joining === 0 && this.#all.size === 0 && this.#byJob.size === 0) this.#close()
   }
 
   #start(from?: number): void {
-    if (this.#reader !== undefined) return
+    if (this.#reader !== undefined || this.#ended) return
     this.#reader = new AbortController()
     if (from !== undefined) this.#recent.startAt(from)
     void this.#read(from, this.#reader.signal)
@@ -106,7 +116,7 @@ export class Feed {
 
   /** Resolves when the events up to this one have been told. */
   #hasRead(eventId: number): Promise<void> {
-    if (this.#recent.end >= eventId) return Promise.resolve()
+    if (this.#recent.end >= eventId || this.#ended) return Promise.resolve()
     return new Promise((resolve) => {
       this.#waiting.push({ eventId, resolve })
     })
@@ -139,9 +149,17 @@ export class Feed {
   }
 
   #tell(event: JobEvent): void {
-    for (const listener of [...this.#all]) listener(event)
-    const listeners = event.type === 'gap' ? [...this.#byJob.values()] : [this.#byJob.get(event.jobId) ?? []]
-    for (const group of listeners) for (const listener of [...group]) listener(event)
+    const concerned = event.type === 'gap' ? [...this.#byJob.values()] : [this.#byJob.get(event.jobId) ?? []]
+    for (const group of [this.#all, ...concerned])
+      for (const listener of [...group]) this.#call(listener, event)
+  }
+
+  #call(listener: Listener, event: JobEvent): void {
+    try {
+      listener(event)
+    } catch (error) {
+      this.#onThrown(error)
+    }
   }
 }
 

@@ -38,10 +38,11 @@ export class Reader {
   readonly #clock: Clock
   readonly #feed: Feed
 
-  constructor(open: () => Promise<Ledger>, clock: Clock) {
+  /** @param onThrown told what a listener of follow() throws */
+  constructor(open: () => Promise<Ledger>, clock: Clock, onThrown: (error: unknown) => void) {
     this.#open = open
     this.#clock = clock
-    this.#feed = new Feed(open, clock)
+    this.#feed = new Feed(open, clock, onThrown)
   }
 
   async get(id: string): Promise<JobView | undefined> {
@@ -133,7 +134,7 @@ export class Reader {
   }
 
   close(): void {
-    this.#feed.close()
+    this.#feed.end()
   }
 
   async #isOver(id: string): Promise<boolean> {

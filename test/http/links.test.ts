@@ -81,28 +81,32 @@ for (const door of everyDoor)
       expect((await shop.queue.get(one.id))?.state).toBe('queued')
     })
 
-    test('a link expires', async () => {
+    test('a link expires, leads to none that is good for longer, and to none that cancels', async () => {
       ownTime()
       const shop = await openShop(door, { accept, links: { ...links, ttl: '1h' } })
       const job = await json<Accepted>(await shop.post('/hold', {}), 202)
       later(3_599_000)
       const read = await json<Accepted>(await shop.fetch(job.links.self))
+      expect(read.links).toEqual({ self: job.links.self, events: job.links.events })
+      const stream = await shop.fetch(read.links.events)
+      const { value } = (await stream.body?.getReader().read()) ?? {}
+      expect(new TextDecoder().decode(value)).not.toContain('/cancel')
       later(3_600_000 / 10 + 1000)
-      await problem(await shop.fetch(job.links.self), 403, 'LINK_INVALID')
-      expect((await shop.fetch(read.links.self)).status).toBe(200)
+      for (const path of Object.values(read.links)) await problem(await shop.fetch(path), 403, 'LINK_INVALID')
     })
 
     test('a client that asks again within the tenth of the time of a link gets 304', async () => {
       ownTime()
       vi.setSystemTime(Math.ceil(Date.now() / 360_000) * 360_000)
-      const shop = await openShop(door, { accept, links: { ...links, ttl: '1h' } })
-      const job = await json<Accepted>(await shop.post('/hold', {}), 202)
+      const authorize = (): boolean => true
+      const shop = await openShop(door, { accept, authorize, links: { ...links, ttl: '1h' } })
+      const { id } = await json<Accepted>(await shop.post('/hold', {}), 202)
       later(1000)
-      const etag = (await shop.fetch(job.links.self)).headers.get('etag') ?? ''
+      const etag = (await shop.fetch(`/jobs/${id}`)).headers.get('etag') ?? ''
       later(300_000)
-      expect((await shop.fetch(job.links.self, { headers: { 'if-none-match': etag } })).status).toBe(304)
+      expect((await shop.fetch(`/jobs/${id}`, { headers: { 'if-none-match': etag } })).status).toBe(304)
       later(60_000)
-      expect((await shop.fetch(job.links.self, { headers: { 'if-none-match': etag } })).status).toBe(200)
+      expect((await shop.fetch(`/jobs/${id}`, { headers: { 'if-none-match': etag } })).status).toBe(200)
     })
 
     test('secrets are rotated: the first signs, every one is accepted, one that is gone is not', async () => {
