@@ -8,6 +8,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import type { JobView, Offload } from '../../src/index.ts'
 import { offload } from '../../src/index.ts'
+import { hourly, others } from '../fixtures/cli/schedules.ts'
+import { charge, hello } from '../fixtures/cli/tasks.ts'
 
 const root = join(import.meta.dirname, '../..')
 export const tasks: string = join(root, 'test/fixtures/cli/tasks.ts')
@@ -120,4 +122,12 @@ export class Desk {
     worker.child.kill('SIGTERM')
     return worker.ended
   }
+}
+
+/** A desk whose queue has the schedules of the fixture. */
+export async function scheduled(): Promise<Desk> {
+  const desk = new Desk()
+  await using queue = offload({ url: desk.url, tasks: [charge, hello], schedules: [hourly, ...others] })
+  await queue.ready()
+  return desk
 }

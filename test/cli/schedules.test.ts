@@ -5,17 +5,10 @@ import { expect, test } from 'vitest'
 import { openBackend } from '../../src/backends/registry.ts'
 import { backendOptions } from '../../src/cli/store.ts'
 import { defaultLogger } from '../../src/log.ts'
-import { Desk, schedules, tasks } from './program.ts'
+import { Desk, scheduled, schedules, tasks } from './program.ts'
 
 const ISO = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
 const index = JSON.stringify(join(import.meta.dirname, '../../src/index.ts'))
-
-/** A desk whose queue has the schedules of the fixture. */
-async function scheduled(): Promise<Desk> {
-  const desk = new Desk()
-  await desk.run('enqueue', 'hello', '{"name":"x"}', '--module', schedules, '--id', 'first')
-  return desk
-}
 
 async function namesOf(desk: Desk, ...options: string[]): Promise<string[]> {
   const { schedules: page } = await desk.json('schedules', ...options)
@@ -249,4 +242,10 @@ test('what cannot be read is not listed, and can be removed', async () => {
   for (const name of ['broken', '\u001b[31mred'])
     expect(await desk.run('schedules', 'remove', name, '--yes')).toMatchObject({ code: 0 })
   expect((await desk.run('schedules', 'remove', 'broken', '--yes')).code).toBe(1)
+})
+
+test('to queue a job by hand changes no schedule', async () => {
+  const desk = new Desk()
+  const { code } = await desk.run('enqueue', 'hello', '{"name":"x"}', '--module', schedules)
+  expect([code, await namesOf(desk)]).toEqual([0, []])
 })

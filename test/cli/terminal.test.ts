@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import type { Running } from './program.ts'
-import { Desk, program, schedules, tasks } from './program.ts'
+import { Desk, program, scheduled, tasks } from './program.ts'
 
 const hasScript = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0
 if (!hasScript)
@@ -50,8 +50,7 @@ test.skipIf(!hasScript)('what a job holds cannot steer the terminal', async () =
 })
 
 test.skipIf(!hasScript)('a terminal is asked before a schedule is removed', async () => {
-  const desk = new Desk()
-  await desk.run('enqueue', 'hello', '{"name":"x"}', '--module', schedules)
+  const desk = await scheduled()
   for (const answer of ['n\n', '\u0004']) {
     const asked = onTerminal(desk, ['schedules', 'remove', 'hello.hourly'])
     await asked.says('remove schedule hello.hourly? [y/N]')

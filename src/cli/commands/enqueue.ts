@@ -5,7 +5,6 @@ import { OffloadError } from '../../job/errors.ts'
 import { decode } from '../../job/payload.ts'
 import type { Offload } from '../../offload.ts'
 import { offload } from '../../offload.ts'
-import type { Schedule } from '../../schedule/schedule.ts'
 import type { AnyTask, EnqueueOptions } from '../../task.ts'
 import { task } from '../../task.ts'
 import type { Call } from '../call.ts'
@@ -38,7 +37,7 @@ export const enqueue: Command = {
   about: [
     'Without --module nothing is known of the task but its name: the worker checks the input when the job runs, and a',
     'wrong one becomes a dead letter; what the task says of retries, priority, key and onDone does not count.',
-    'With it, the schedules that it exports are stored, as by every process that opens the queue with them.',
+    'With it, the schedules that it exports are left as they are stored: `offload work` stores them.',
   ],
   async run(call) {
     const input = await inputOf(call)
@@ -74,24 +73,23 @@ async function openFor(call: Call): Promise<{ queue: Offload; task: AnyTask }> {
   const specifier = call.text('module')
   if (specifier === undefined) {
     const named = nameOnly(name, call)
-    return { queue: open(call, [named], []), task: named }
+    return { queue: open(call, [named]), task: named }
   }
   for (const option of ['queue', 'attempts'])
     if (call.flag(option))
       throw usageError(`--${option} is for a task without --module: the task names its own`)
-  const { tasks, schedules, queue } = await loadModule(specifier, process.cwd())
+  const { tasks, queue } = await loadModule(specifier, process.cwd())
   const named = taskNamed(name, tasks)
   const own = call.flag('url') ? undefined : queue
-  return { queue: own ?? open(call, tasks, schedules), task: named }
+  return { queue: own ?? open(call, tasks), task: named }
 }
 
-function open(call: Call, tasks: readonly AnyTask[], schedules: readonly Schedule[]): Offload {
+function open(call: Call, tasks: readonly AnyTask[]): Offload {
   const { url, ledger } = placeOf(call)
   checkShared(url)
   return offload({
     url,
     tasks,
-    schedules,
     logger: readableLogger(call.terminal),
     retention: withoutForgetting,
     ...(ledger === undefined ? {} : { ledger }),
