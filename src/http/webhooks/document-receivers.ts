@@ -1,24 +1,9 @@
+import type { Documents } from '../../documents.ts'
 import { decode } from '../../job/payload.ts'
 import type { DisabledReceiver, Receivers } from './receivers.ts'
 
-/** What is needed of a store of small named documents with versions. */
-export interface ReceiverDocuments {
-  list(query: {
-    readonly kind: string
-    readonly names?: readonly string[]
-    readonly after?: string
-    readonly limit?: number
-  }): Promise<readonly { readonly name: string; readonly version: number; readonly value: string }[]>
-  /** False where the version was another than the expected one; 0: it must not exist. Undefined deletes. */
-  write(
-    changes: readonly {
-      readonly kind: string
-      readonly name: string
-      readonly expected: number
-      readonly value: string | undefined
-    }[],
-  ): Promise<readonly boolean[]>
-}
+/** What is needed of the documents of a store. */
+export type ReceiverDocuments = Pick<Documents, 'list' | 'write'>
 
 const KIND = 'webhook'
 const PAGE = 1000

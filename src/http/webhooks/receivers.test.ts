@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Document } from '../../documents.ts'
 import type { ReceiverDocuments } from './document-receivers.ts'
 import { documentReceivers } from './document-receivers.ts'
 import type { DisabledReceiver, Receivers } from './receivers.ts'
@@ -6,7 +7,7 @@ import { memoryReceivers } from './receivers.ts'
 
 /** Documents that keep their promises; each write may be preceded by one of somebody else. */
 function documents(before: () => void = () => {}): ReceiverDocuments & { touch(name: string): void } {
-  const stored = new Map<string, { name: string; version: number; value: string }>()
+  const stored = new Map<string, Document>()
   return {
     list: async ({ names, after = '', limit = 100 }) => {
       if (names !== undefined) return names.flatMap((name) => stored.get(name) ?? [])
@@ -14,11 +15,11 @@ function documents(before: () => void = () => {}): ReceiverDocuments & { touch(n
       return sorted.filter(({ name }) => name > after).slice(0, limit)
     },
     write: async (changes) =>
-      changes.map(({ name, expected, value }) => {
+      changes.map(({ kind, name, expected, value }) => {
         before()
         if ((stored.get(name)?.version ?? 0) !== expected) return false
         if (value === undefined) stored.delete(name)
-        else stored.set(name, { name, version: expected + 1, value })
+        else stored.set(name, { kind, name, version: expected + 1, value })
         return true
       }),
     touch: (name) => {
