@@ -13,7 +13,8 @@ function onTerminal(
   words: readonly string[],
   env: Record<string, string | undefined> = {},
 ): Running {
-  const command = [...program, ...words].map((word) => `'${word}'`).join(' ')
+  // `exec`: a dash that waits for the program would end by the Ctrl-C meant for it, and the code be its own.
+  const command = ['exec', ...[...program, ...words].map((word) => `'${word}'`)].join(' ')
   return desk.spawn(['script', '-qec', command, '/dev/null'], { TERM: 'xterm', NO_COLOR: undefined, ...env })
 }
 
