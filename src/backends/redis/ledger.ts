@@ -112,8 +112,9 @@ export class RedisLedger implements Ledger {
     const met = new Set<string>()
     const open = new Map<number, Stored | undefined>()
     settlements.forEach(({ claim }, index) => {
-      if (!met.has(claim.job.id)) open.set(index, receiptOf(claim))
-      met.add(claim.job.id)
+      const name = `${claim.fence} ${claim.job.id}`
+      if (!met.has(name)) open.set(index, receiptOf(claim))
+      met.add(name)
     })
     // What is not as the claim left it is looked at: a cancel may have come, or the lease is lost.
     for (let looks = 0; open.size > 0 && looks < LOOKS; looks++) {
