@@ -1,7 +1,7 @@
 import Queue from 'bee-queue'
-import { usedBytes } from './redis.mjs'
+import { server } from '../lib/redis.ts'
 
-/** @type {import('../system.ts').Open} */
+/** @type {import('../lib/system.ts').Open} */
 export async function open({ name, port }) {
   const settings = {
     redis: { host: '127.0.0.1', port },
@@ -21,7 +21,7 @@ export async function open({ name, port }) {
       queue.on('succeeded', onDone)
       queue.process(concurrency, async ({ data }) => onStart(data))
     },
-    bytes: () => usedBytes(port),
+    ...server(port),
     close: () => queue.close(1000),
   }
 }

@@ -4,7 +4,7 @@ import { better, defineQueue, defineWorker } from 'plainjob'
 
 const logger = { error: console.error, warn() {}, info() {}, debug() {} }
 
-/** @type {import('../system.ts').Open} */
+/** @type {import('../lib/system.ts').Open} */
 export async function open({ path }) {
   const queue = defineQueue({ connection: better(new Database(path)), logger })
   const workers = []

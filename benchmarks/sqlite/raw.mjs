@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
  * The floor: what the file alone costs. One table with a unique id, what is added in a turn of the event loop in one fsynced
  * transaction; work reads a thousand rows and deletes them. No lease, no state, no result, no event, no lookup after the end.
  *
- * @type {import('./system.ts').Open}
+ * @type {import('../lib/system.ts').Open}
  */
 export async function open({ path }) {
   const db = new DatabaseSync(path)

@@ -1,25 +1,16 @@
-// One measurement in a process of its own: `measure.mjs '{"system", "scenario", "jobs", "folder", "port"}'` sends its figure.
+// One measurement in a process of its own: `measure.mjs '{"module", "scenario", "jobs", "folder", "url", "port"}'` sends its figure.
 import { fork } from 'node:child_process'
-import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { payload } from './payload.mjs'
+import { placeOf } from './place.mjs'
 
 const WARM_UP = 5000
-const { system, scenario, jobs, folder, port, role, name } = JSON.parse(process.argv[2])
+const given = JSON.parse(process.argv[2])
+const { module, scenario, jobs, role, name } = given
 const now = () => performance.timeOrigin + performance.now()
 
-/** About 165 bytes of JSON. */
-const payload = () => ({
-  orderId: 'ord_0123456789abcdef',
-  to: 'someone.with.a.name@example.com',
-  lines: [{ sku: 'A-1', n: 2 }],
-  note: 'please leave it at the door',
-  total: 4250,
-  at: now(),
-})
-
-const ours = { raw: './raw.mjs', offload: './offload.mjs' }[system.split(' ')[0]]
-const { open } = await import(ours ?? `./peers/${system}.mjs`)
-const place = (queue) => ({ system, port, name: queue, path: join(folder, `${queue}.db`) })
+const { open } = await import(`../${module}`)
+const place = (queue) => placeOf(given, queue)
 
 async function inFlight(calls, n, add) {
   let left = n
@@ -31,7 +22,7 @@ async function inFlight(calls, n, add) {
 
 async function addMany(queue, n) {
   for (let at = 0; at < n; at += 1000)
-    await queue.addMany(Array.from({ length: Math.min(1000, n - at) }, payload))
+    await queue.addMany(Array.from({ length: Math.min(1000, n - at) }, () => payload()))
 }
 
 /** Starts to work; the answer resolves with the instants of the first start and of the n-th end. */
@@ -54,9 +45,7 @@ function workThrough(queue, concurrency, n, onStart = () => {}) {
 /** The same in `processes` processes of their own. */
 function workElsewhere(processes, concurrency, n) {
   const child = () =>
-    fork(process.argv[1], [
-      JSON.stringify({ system, folder, port, role: 'work', jobs: concurrency, name: 'run' }),
-    ])
+    fork(process.argv[1], [JSON.stringify({ ...given, role: 'work', jobs: concurrency, name: 'run' })])
   const children = Array.from({ length: processes }, child)
   const ready = Promise.all(children.map((one) => new Promise((resolve) => one.once('message', resolve))))
   const waits = []
@@ -107,10 +96,20 @@ async function work() {
 
 const perSecond = (n, ms) => Math.round((n / ms) * 1000)
 
-async function timed(n, run) {
-  const begun = performance.now()
-  await run()
-  return { rate: perSecond(n, performance.now() - begun) }
+/** Adds what a job took of the server's own time, in microseconds, where there is a server. */
+async function metered(queue, n, run) {
+  const before = await queue.serverCpu?.()
+  const figure = await run()
+  if (before === undefined) return figure
+  return { ...figure, server: ((await queue.serverCpu()) - before) / n }
+}
+
+function timed(queue, n, run) {
+  return metered(queue, n, async () => {
+    const begun = performance.now()
+    await run()
+    return { rate: perSecond(n, performance.now() - begun) }
+  })
 }
 
 function spread(waits) {
@@ -121,8 +120,10 @@ function spread(waits) {
 
 async function drain(queue, concurrency, n) {
   await addMany(queue, n)
-  const { first, last } = await workThrough(queue, concurrency, n)
-  return { rate: perSecond(n, last - first) }
+  return metered(queue, n, async () => {
+    const { first, last } = await workThrough(queue, concurrency, n)
+    return { rate: perSecond(n, last - first) }
+  })
 }
 
 /** 50 calls a second, at any instant as requests come: not just when the timers of this process fire. */
@@ -148,9 +149,9 @@ async function elsewhere(queue, from) {
 }
 
 const scenarios = {
-  a: (queue) => timed(jobs, () => inFlight(1, jobs, queue.add)),
-  b: (queue) => timed(jobs, () => inFlight(100, jobs, queue.add)),
-  c: (queue) => timed(jobs, () => addMany(queue, jobs)),
+  a: (queue) => timed(queue, jobs, () => inFlight(1, jobs, queue.add)),
+  b: (queue) => timed(queue, jobs, () => inFlight(100, jobs, queue.add)),
+  c: (queue) => timed(queue, jobs, () => addMany(queue, jobs)),
   d1: (queue) => drain(queue, 1, jobs),
   d10: (queue) => drain(queue, 10, jobs),
   d100: (queue) => drain(queue, 100, jobs),
@@ -180,7 +181,7 @@ const scenarios = {
     return { cpu: (user + kernel) / 10 / (performance.now() - begun) }
   },
   f: (queue) =>
-    timed(jobs, async () => {
+    timed(queue, jobs, async () => {
       const ended = workThrough(queue, 100, jobs)
       await inFlight(100, jobs, queue.add)
       await ended
