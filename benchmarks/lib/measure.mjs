@@ -1,48 +1,17 @@
 // One measurement in a process of its own: `measure.mjs '{"module", "scenario", "jobs", "folder", "url", "port"}'` sends its figure.
 import { fork } from 'node:child_process'
 import { setTimeout as wait } from 'node:timers/promises'
+import { addMany, inFlight, now, perSecond, spread, warmUp, workThrough } from './load.mjs'
 import { payload } from './payload.mjs'
 import { placeOf } from './place.mjs'
 
-const WARM_UP = 5000
 const given = JSON.parse(process.argv[2])
 const { module, scenario, jobs, role, name } = given
-const now = () => performance.timeOrigin + performance.now()
 
 const { open } = await import(`../${module}`)
 const place = (queue) => placeOf(given, queue)
 
-async function inFlight(calls, n, add) {
-  let left = n
-  const loop = async () => {
-    while (left-- > 0) await add(payload())
-  }
-  await Promise.all(Array.from({ length: calls }, loop))
-}
-
-async function addMany(queue, n) {
-  for (let at = 0; at < n; at += 1000)
-    await queue.addMany(Array.from({ length: Math.min(1000, n - at) }, () => payload()))
-}
-
-/** Starts to work; the answer resolves with the instants of the first start and of the n-th end. */
-function workThrough(queue, concurrency, n, onStart = () => {}) {
-  return new Promise((resolve) => {
-    let first
-    let done = 0
-    queue.work(concurrency, {
-      onStart(job) {
-        first ??= now()
-        onStart(job)
-      },
-      onDone() {
-        if (++done === n) resolve({ first, last: now() })
-      },
-    })
-  })
-}
-
-/** The same in `processes` processes of their own. */
+/** Works through `n` jobs in `processes` processes of their own. */
 function workElsewhere(processes, concurrency, n) {
   const child = () =>
     fork(process.argv[1], [JSON.stringify({ ...given, role: 'work', jobs: concurrency, name: 'run' })])
@@ -94,8 +63,6 @@ async function work() {
   }
 }
 
-const perSecond = (n, ms) => Math.round((n / ms) * 1000)
-
 /** Adds what a job took of the server's own time, in microseconds, where there is a server. */
 async function metered(queue, n, run) {
   const before = await queue.serverCpu?.()
@@ -110,12 +77,6 @@ function timed(queue, n, run) {
     await run()
     return { rate: perSecond(n, performance.now() - begun) }
   })
-}
-
-function spread(waits) {
-  const sorted = [...waits].sort((a, b) => a - b)
-  const part = (at) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * at))]
-  return { p50: part(0.5), p99: part(0.99) }
 }
 
 async function drain(queue, concurrency, n) {
@@ -203,11 +164,7 @@ const scenarios = {
 }
 
 if (role === 'work') await work()
-const warm = await open(place('warm'))
-const warmed = workThrough(warm, 100, WARM_UP)
-await inFlight(100, WARM_UP, warm.add)
-await warmed
-await warm.close()
+await warmUp(await open(place('warm')))
 const queue = await open(place('run'))
 const figure = await scenarios[scenario](queue)
 process.send(figure, () => process.exit())

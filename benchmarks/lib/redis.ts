@@ -36,12 +36,17 @@ function usedCpu(port: number): Promise<number> {
   })
 }
 
-/** How many keys there are, and the names of some. */
+/** How many keys there are, and some of them with the bytes they take. */
 export function keysOf(port: number): Promise<{ count: number; some: string[] }> {
-  return ask(port, async (redis) => ({
-    count: await redis.dbsize(),
-    some: (await redis.scan(0, 'COUNT', 1000))[1].slice(0, 20).sort(),
-  }))
+  return ask(port, async (redis) => {
+    const [, names] = await redis.scan(0, 'COUNT', 1000)
+    const bytesOf = (name: string): Promise<number | null> => redis.memory('USAGE', name, 'SAMPLES', 0)
+    const some = names.sort().slice(0, 20)
+    return {
+      count: await redis.dbsize(),
+      some: await Promise.all(some.map(async (name) => `${name} ${await bytesOf(name)}`)),
+    }
+  })
 }
 
 /** Connections besides the one that asks. */

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 
 export const REPEATS: number = Number(process.env.OFFLOAD_BENCH_REPEATS ?? 3)
 export const SCALE: number = Number(process.env.OFFLOAD_BENCH_SCALE ?? 1)
-const LONGEST_MS = 240_000
 
 export interface Figure {
   readonly rate?: number
@@ -109,7 +108,7 @@ function measure(name: string, row: Row, scenario: string, jobs: number, folder:
     join(import.meta.dirname, 'measure.mjs'),
     { module, url, port, checked, scenario, jobs, folder },
     `${name} ${scenario}`,
-    node,
+    node === undefined ? {} : { node },
   )
 }
 
@@ -118,7 +117,7 @@ export async function answerOf<Answer>(
   file: string,
   given: object,
   what: string,
-  node?: string,
+  { node, longestMs = 240_000 }: { node?: string; longestMs?: number } = {},
 ): Promise<Answer> {
   const child = fork(
     file,
@@ -131,8 +130,8 @@ export async function answerOf<Answer>(
       child.once('message', (message) => resolve(message as Answer))
       child.once('exit', (code) => reject(new Error(`${what} ended with ${code}`)))
       tooLong = setTimeout(
-        () => reject(new Error(`${what} took longer than ${LONGEST_MS / 60_000} minutes`)),
-        LONGEST_MS,
+        () => reject(new Error(`${what} took longer than ${longestMs / 60_000} minutes`)),
+        longestMs,
       )
     })
   } finally {
