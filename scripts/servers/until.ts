@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 
 const EVERY_MS = 25
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 25_000
 
-/** Asks again and again until the answer is yes; an error counts as no. Throws after 20 s, with what was waited for. */
+/** Asks again and again until the answer is yes; an error counts as no. Throws after 25 s, with what was waited for. */
 export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   const end = performance.now() + PATIENCE_MS
   let cause: unknown
@@ -15,5 +15,5 @@ export async function until(what: string, isSo: () => Promise<boolean>): Promise
     }
     await wait(EVERY_MS)
   }
-  throw new Error(`waited for 20 s in vain: ${what}`, { cause })
+  throw new Error(`waited for 25 s in vain: ${what}`, { cause })
 }
