@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, test } from 'vitest'
+import { startRedis } from '../scripts/servers/redis.ts'
 import type { Backend, BackendOptions } from '../src/backend.ts'
 import { defaultRetention } from '../src/backend.ts'
 import { joined } from '../src/backends/joined.ts'
 import { MemoryStore, openMemory } from '../src/backends/memory/index.ts'
+import { openRedis } from '../src/backends/redis/index.ts'
 import { openSqlite } from '../src/backends/sqlite/index.ts'
 import { silentLogger } from '../src/log.ts'
 import type { ConformanceTarget } from '../src/testing/index.ts'
@@ -20,8 +22,10 @@ function target(
   name: string,
   fresh: (options: BackendOptions) => Promise<Backend>,
   again?: (options: BackendOptions) => Promise<Backend>,
+  isRemote = false,
 ): ConformanceTarget {
   let clock = new VirtualClock()
+  let backend: Backend | undefined
   const options = (overrides?: Partial<BackendOptions>): BackendOptions => ({
     clock,
     logger: silentLogger,
@@ -32,16 +36,27 @@ function target(
   return {
     name,
     virtual: true,
-    open: (overrides) => {
+    open: async (overrides) => {
       clock = new VirtualClock()
-      return fresh(options(overrides))
+      backend = await fresh(options(overrides))
+      return backend
     },
     ...(again === undefined
       ? {}
       : { reopen: (overrides?: Partial<BackendOptions>) => again(options(overrides)) }),
-    advance: (ms) => clock.advance(ms),
+    advance: (ms) => (isRemote && ms <= 60_000 ? passSlowly(clock, ms, backend) : clock.advance(ms)),
     now: () => clock.now(),
   }
+}
+
+/** What time alone moves is moved at its very instant, though a server has to be asked for it. */
+async function passSlowly(clock: VirtualClock, ms: number, backend: Backend | undefined): Promise<void> {
+  const until = clock.now() + ms
+  for (let at = clock.nextAt(); at !== undefined && at <= until; at = clock.nextAt()) {
+    await clock.advance(Math.max(0, at - clock.now()))
+    await backend?.ledger?.depth('nothing')
+  }
+  await clock.advance(Math.max(0, until - clock.now()))
 }
 
 const file = (): string => join(folder, `${files}.db`)
@@ -54,6 +69,10 @@ async function pair(options: BackendOptions): Promise<Backend> {
 }
 
 let store: MemoryStore | undefined
+
+const redis = await startRedis()
+afterAll(() => redis?.stop())
+const redisUrl = (): string => `127.0.0.1:${redis?.port}?prefix=case-${files}`
 
 const targets = [
   target(
@@ -71,6 +90,15 @@ const targets = [
       return openSqlite(file(), options)
     },
     (options) => openSqlite(file(), options),
+  ),
+  target(
+    'redis',
+    (options) => {
+      files++
+      return openRedis(redisUrl(), false, options)
+    },
+    (options) => openRedis(redisUrl(), false, options),
+    true,
   ),
   target(
     'joined (least power + sqlite)',

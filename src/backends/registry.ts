@@ -7,6 +7,8 @@ type Open = (location: string, options: BackendOptions) => Promise<Backend>
 const databases: Readonly<Record<string, Open>> = {
   memory: async (_, options) => (await import('./memory/index.ts')).openMemory(options),
   sqlite: async (path, options) => (await import('./sqlite/index.ts')).openSqlite(path, options),
+  redis: async (rest, options) => (await import('./redis/index.ts')).openRedis(rest, false, options),
+  rediss: async (rest, options) => (await import('./redis/index.ts')).openRedis(rest, true, options),
 }
 
 /** A message broker that moves jobs and remembers nothing, for programs that bring their own. */
@@ -58,6 +60,6 @@ function openUrl(url: string, options: BackendOptions): Promise<Backend> {
   const known = Object.keys(databases).map((name) => `${name}:`)
   throw new OffloadError(
     'URL_UNKNOWN',
-    `no backend opens ${scheme === undefined ? 'that url' : `"${scheme}:"`}: this release knows ${known.join(' and ')}; both are built in, nothing needs to be installed`,
+    `no backend opens ${scheme === undefined ? 'that url' : `"${scheme}:"`}: this release knows ${known.join(', ')}`,
   )
 }

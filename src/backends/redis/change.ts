@@ -1,0 +1,162 @@
+import { followUps } from '../../job/follow-up.ts'
+import type { Job } from '../../job/job.ts'
+import { isEnded } from '../../job/job.ts'
+import type { Move } from '../../job/state.ts'
+import { isInLine, move, rankAfter } from '../../job/state.ts'
+import { jobEventTypes } from '../../ledger.ts'
+import { eventOf } from '../events.ts'
+import type { Stored } from './codec.ts'
+import { headerOf, rankOf, recordOf } from './codec.ts'
+
+/** A move that was decided, as the script `apply` makes it: the jobs of a group are alike but for id and result. */
+export interface Group {
+  readonly ids: string[]
+  readonly was: string
+  /** The new header; without meaning where the job goes. */
+  readonly becomes: string
+  readonly results?: string[]
+  readonly queue: string
+  readonly task: string
+  readonly attempt: number
+  readonly event?: number
+  /** The indexes that the job leaves and enters. */
+  readonly from: 'leases' | 'scheduled' | 'ready' | 'dead' | 'none'
+  readonly to: 'done' | 'cancelled' | 'dead' | 'scheduled' | 'ready' | 'none' | 'gone'
+  readonly score?: number
+  /** Its number and id: sorts by acceptance. */
+  readonly member?: string
+  readonly key?: string
+  /** Its place in the line of its key; undefined when it leaves it. */
+  readonly line?: number
+  readonly deadline?: number
+  readonly dropDeadline?: true
+  readonly before: string
+  readonly after?: string
+  readonly fault?: object
+}
+
+export interface Change {
+  readonly group: Group
+  /** What follows its end. */
+  readonly follows: readonly Job[]
+  readonly seq: number
+}
+
+/** Those of a key who never began stand behind all who did. */
+const FRESH = 2 ** 51
+
+/** What a move makes of a job; undefined where it is not legal. */
+export function changeOf(stored: Stored, step: Move, now: number): Change | undefined {
+  const before = recordOf(stored)
+  const after = move(before, step, now)
+  if (after === undefined) return undefined
+  const { seq, job } = stored.body
+  const newRank = rankAfter(step, after, now)
+  const rank = newRank ?? rankOf(stored)
+  const isKeyed = job.key !== undefined
+  const keepsRank = newRank !== undefined || stored.header?.r !== undefined || isKeyed
+  const waits = after.state === 'queued' || after.state === 'scheduled'
+  const to = isEnded(after.state)
+    ? (after.state as 'done' | 'dead' | 'cancelled')
+    : after.state === 'scheduled'
+      ? 'scheduled'
+      : after.state === 'queued' && !isKeyed
+        ? 'ready'
+        : 'none'
+  const score = {
+    scheduled: after.dueAt,
+    ready: rank,
+    dead: after.endedAt,
+    done: undefined,
+    cancelled: undefined,
+    none: undefined,
+  }[to]
+  const fault = after.faults.at(-1)
+  const group: Group = {
+    ids: [job.id],
+    was: stored.text,
+    becomes: headerOf(after, keepsRank ? rank : undefined),
+    ...(after.result === undefined ? {} : { results: [after.result] }),
+    queue: job.queue,
+    task: job.task,
+    attempt: after.attempt,
+    event: jobEventTypes.indexOf(eventOf(step, before, after)),
+    from: after.state === 'running' ? 'none' : leaves(stored, before.state),
+    to,
+    ...(score === undefined ? {} : { score }),
+    ...(to === 'ready' || isKeyed || leaves(stored, before.state) === 'ready'
+      ? { member: memberOf(stored) }
+      : {}),
+    ...(isKeyed ? { key: job.key } : {}),
+    ...(isInLine(after)
+      ? { line: after.state === 'running' ? -1 : after.fence > 0 ? seq : FRESH + seq }
+      : {}),
+    ...(job.deadline === undefined
+      ? {}
+      : waits
+        ? { deadline: job.deadline }
+        : { dropDeadline: true as const }),
+    before: before.state,
+    after: after.state,
+    ...(fault === undefined ? {} : { fault }),
+  }
+  return { group, follows: followUps(after, now), seq }
+}
+
+/** A dead letter goes for good. */
+export function purgeOf(stored: Stored): Change {
+  const { state, queue, task, attempt, id } = recordOf(stored)
+  const group: Group = {
+    ids: [id],
+    was: stored.text,
+    becomes: '',
+    queue,
+    task,
+    attempt,
+    from: 'dead',
+    to: 'gone',
+    before: state,
+  }
+  return { group, follows: [], seq: stored.body.seq }
+}
+
+export function memberOf({ body }: Stored): string {
+  return `${String(body.seq).padStart(16, '0')}${body.job.id}`
+}
+
+function leaves({ header, body }: Stored, state: string): Group['from'] {
+  if (state === 'running') return 'leases'
+  if (state === 'scheduled') return 'scheduled'
+  if (state === 'dead') return 'dead'
+  // Who was never touched stays in its list until its turn; who has a key stands in line, and is let go by that.
+  return header === undefined || body.job.key !== undefined ? 'none' : 'ready'
+}
+
+/** Puts moves together that are alike, so that they cost one step. */
+export function grouped(changes: readonly Change[]): Group[] {
+  const groups: Group[] = []
+  for (const { group } of changes) {
+    const last = groups.at(-1)
+    if (last !== undefined && isAlike(last, group)) {
+      last.ids.push(...group.ids)
+      if (group.results !== undefined) last.results?.push(...group.results)
+    } else groups.push(group)
+  }
+  return groups
+}
+
+function isAlike(a: Group, b: Group): boolean {
+  return (
+    (b.to === 'done' || b.to === 'cancelled') &&
+    a.was === b.was &&
+    a.becomes === b.becomes &&
+    a.to === b.to &&
+    a.from === b.from &&
+    a.queue === b.queue &&
+    a.task === b.task &&
+    a.event === b.event &&
+    (a.results === undefined) === (b.results === undefined) &&
+    (a.key ?? b.key ?? a.fault ?? b.fault ?? a.dropDeadline ?? b.dropDeadline) === undefined &&
+    a.ids.length < 1000
+  )
+}

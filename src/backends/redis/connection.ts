@@ -1,0 +1,211 @@
+import type { BackendOptions } from '../../backend.ts'
+import { sleep, systemClock } from '../../clock.ts'
+import { BackendError } from '../../job/errors.ts'
+import type { Client } from './client.ts'
+import { coded, faultOf } from './faults.ts'
+import type { Durability } from './location.ts'
+import type { Script } from './scripts/index.ts'
+
+/** Between two tries of a call that the server refused for now; half of it at random. */
+const AGAIN_MS = 100
+
+/** What a script is given: named values, texts that follow as they are, and what is new about it when it is said again. */
+export interface Call {
+  readonly args: Readonly<Record<string, unknown>>
+  readonly texts?: readonly string[]
+}
+
+/** The connection for commands: runs scripts, again where that is safe, and for as long as a call may wait. */
+export class Connection {
+  readonly #client: Client
+  readonly #options: BackendOptions
+  readonly #base: string
+  /** How many servers must have what is accepted, and how. */
+  readonly #sure: Durability
+  /** What the server's clock is ahead of ours; every instant of the store is the server's. */
+  #aheadMs = 0
+  #lastError: unknown
+  #closed = false
+
+  constructor(client: Client, base: string, sure: Durability, options: BackendOptions) {
+    this.#client = client
+    this.#base = base
+    this.#sure = sure
+    this.#options = options
+    client.on('error', (error: unknown) => {
+      this.#lastError = error
+    })
+    client.on('ready', () => {
+      this.#lastError = undefined
+      void this.#setClock().catch(() => {})
+    })
+  }
+
+  /** Milliseconds since the epoch, by the server's clock. */
+  now(): number {
+    return Math.round(this.#options.clock.now() + this.#aheadMs)
+  }
+
+  /** The name of a key of the store. */
+  key(name: string): string {
+    return `${this.#base}${name}`
+  }
+
+  /** Connects. @throws BackendError when no server answers in time */
+  async open(): Promise<void> {
+    this.#client.connect().catch((error: unknown) => {
+      this.#lastError ??= error
+    })
+    await this.#untilReady(systemClock.elapsed() + this.#options.timeoutMs)
+    await this.#setClock()
+  }
+
+  /** One command, for what is asked now and then. */
+  async command(name: string, ...args: readonly string[]): Promise<unknown> {
+    return this.#trying(() => this.#client.call(name, ...args))
+  }
+
+  /** Runs a script. Where its answer was lost it is run once more with `again: true`, and must then do nothing twice. */
+  run(script: Script, { args, texts = [] }: Call): Promise<unknown> {
+    const text = JSON.stringify({ now: this.now(), ...args })
+    let isAgain = false
+    return this.#trying(() => {
+      const first = isAgain ? JSON.stringify({ now: this.now(), ...args, again: true }) : text
+      isAgain = true
+      return this.#evaluate(script, first, texts)
+    })
+  }
+
+  /**
+   * Runs the script that accepts, and waits until as many servers have what it wrote as the url asks for. `isAgain`: the
+   * answer to a first try was lost, so that what is found there may be its work. @throws BACKEND_UNAVAILABLE
+   */
+  async accept(script: Script, call: Call): Promise<{ answer: unknown; isAgain: boolean }> {
+    let tries = 0
+    const text = JSON.stringify({ now: this.now(), ...call.args })
+    const found = await this.#trying(() => {
+      tries++
+      return this.#evaluate(script, text, call.texts ?? [])
+    })
+    const answer = { answer: found, isAgain: tries > 1 }
+    const { replicas, fsynced } = this.#sure
+    if (replicas === 0 && fsynced === 0) return answer
+    const [have, want] = fsynced > 0 ? await this.#fsynced() : await this.#replicated()
+    if (have >= want) return answer
+    throw new BackendError(
+      'BACKEND_UNAVAILABLE',
+      `redis: only ${have} of ${want} servers have confirmed what was accepted, in time; it may be kept all the same: enqueue again under the same id`,
+      { retryAfterMs: 1000 },
+    )
+  }
+
+  async #replicated(): Promise<[have: number, want: number]> {
+    const { replicas } = this.#sure
+    return [
+      Number(await this.#client.call('WAIT', String(replicas), String(this.#options.timeoutMs))),
+      replicas,
+    ]
+  }
+
+  /** The server's own file counts as one. */
+  async #fsynced(): Promise<[have: number, want: number]> {
+    const { fsynced, replicas } = this.#sure
+    const others = Math.max(fsynced - 1, replicas)
+    const [own, there] = (await this.#client.call(
+      'WAITAOF',
+      '1',
+      String(others),
+      String(this.#options.timeoutMs),
+    )) as [number, number]
+    return [Number(own) + Number(there), 1 + others]
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#client.disconnect()
+  }
+
+  #evaluate(script: Script, first: string, texts: readonly string[]): Promise<unknown> {
+    return this.#client.evalsha(script.sha, 1, this.#base, first, ...texts).catch((error: unknown) => {
+      if (faultOf(error) !== 'noScript') throw error
+      return this.#client.eval(script.text, 1, this.#base, first, ...texts)
+    })
+  }
+
+  async #trying<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#client.status === 'ready' && !this.#closed) {
+      try {
+        return await call()
+      } catch (error) {
+        if (faultOf(error) === 'final') throw coded(error, 'refused a call')
+        return this.#tryingAgain(call, error)
+      }
+    }
+    return this.#tryingAgain(call, undefined)
+  }
+
+  async #tryingAgain<T>(call: () => Promise<T>, met: unknown): Promise<T> {
+    let last = met
+    const until = systemClock.elapsed() + this.#options.timeoutMs
+    for (;;) {
+      this.#checkOpen()
+      if (last !== undefined) await this.#rest(last, until)
+      await this.#untilReady(until)
+      try {
+        return await call()
+      } catch (error) {
+        const isOver = faultOf(error) === 'final' || systemClock.elapsed() >= until || this.#closed
+        if (isOver) throw this.#closed ? closed() : coded(error, 'did not take the call')
+        last = error
+      }
+    }
+  }
+
+  async #rest(error: unknown, until: number): Promise<void> {
+    const { message } = error as Error
+    // The names of the servers have changed hands: whoever is asked anew tells the new master.
+    if (message.startsWith('READONLY') || message.startsWith('UNBLOCKED')) this.#client.disconnect(true)
+    if (faultOf(error) === 'refused')
+      await sleep(
+        systemClock,
+        Math.min(AGAIN_MS * (0.5 + Math.random()), Math.max(0, until - systemClock.elapsed())),
+      )
+  }
+
+  async #untilReady(until: number): Promise<void> {
+    const client = this.#client
+    if (client.status === 'ready') return
+    await new Promise<void>((resolve, reject) => {
+      const end = (error?: unknown): void => {
+        cancel()
+        client.off('ready', onReady)
+        client.off('end', onEnd)
+        if (error === undefined) resolve()
+        else reject(error)
+      }
+      const onReady = (): void => end()
+      const onEnd = (): void => end(this.#closed ? closed() : coded(this.#lastError, 'cannot be reached'))
+      const cancel = systemClock.after(Math.max(0, until - systemClock.elapsed()), () =>
+        end(coded(this.#lastError ?? new Error('no server answered in time'), 'cannot be reached')),
+      )
+      client.on('ready', onReady)
+      client.on('end', onEnd)
+      if (client.status === 'end') onEnd()
+    })
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw closed()
+  }
+
+  /** Half of the way there and back is taken off. A clock of a test is left alone. */
+  async #setClock(): Promise<void> {
+    const { clock } = this.#options
+    if (clock !== systemClock) return
+    const asked = clock.now()
+    const [seconds, micros] = (await this.#client.call('TIME')) as [string, string]
+    this.#aheadMs = Number(seconds) * 1000 + Number(micros) / 1000 - (asked + clock.now()) / 2
+  }
+}
+
+const closed = (): BackendError => new BackendError('CLOSED', 'the redis backend is closed')

@@ -1,0 +1,193 @@
+import type { Depth } from '../../broker.ts'
+import type { JobRecord } from '../../job/job.ts'
+import type { Action, FindQuery, JobEvent, JobEventType, Page } from '../../ledger.ts'
+import { jobEventTypes } from '../../ledger.ts'
+import type { EventsPage } from '../database.ts'
+import { cursorOf } from '../database.ts'
+import type { Stored } from './codec.ts'
+import { parseStored, recordOf } from './codec.ts'
+import type { Connection } from './connection.ts'
+import { scripts } from './scripts/index.ts'
+
+/** So many jobs of a state are read at once and sorted; of more, the newest jobs are walked. */
+const FEW = 2000
+/** So many jobs are walked in one call. */
+const WALK = 500
+/** The age of the oldest job is exact up to so many ready jobs of a priority. */
+const AGES = 1000
+const EVENT_ENTRIES = 100
+
+/** States whose jobs are in a sorted set of their own. */
+const indexes = { running: 'leases', scheduled: 'scheduled', dead: 'dead' } as const
+
+interface Found {
+  readonly seq: number
+  readonly record: JobRecord
+}
+
+/** A page of jobs, newest first; the cursor is the number of the last one. */
+export async function findPage(at: Connection, query: FindQuery): Promise<Page> {
+  const limit = Math.min(Math.max(query.limit ?? 100, 1), 1000)
+  const before = query.cursor === undefined ? Number.POSITIVE_INFINITY : cursorOf(query.cursor)
+  const page: Found[] = []
+  let eventId: number | undefined
+  for await (const { found, events } of batches(at, query, before)) {
+    // The first read: what was written after it is told by an event after it.
+    eventId ??= events
+    for (const one of found) if (one.seq < before && fits(one.record, query)) page.push(one)
+    if (page.length > limit) break
+  }
+  const jobs = page.slice(0, limit)
+  const next = page.length > limit ? { next: String(jobs.at(-1)?.seq) } : {}
+  return { jobs: jobs.map(({ record }) => record), eventId: eventId ?? 0, ...next }
+}
+
+interface Batch {
+  readonly found: readonly Found[]
+  readonly events: number
+}
+
+async function* batches(at: Connection, query: FindQuery, before: number): AsyncGenerator<Batch> {
+  const { ids, state } = query
+  if (ids !== undefined) {
+    const wanted = [...new Set(ids)]
+    for (let from = 0; from < wanted.length; from += 1000)
+      yield sorted(await page(at, { ids: wanted.slice(from, from + 1000) }))
+    if (wanted.length === 0) yield sorted(await page(at, { ids: [] }))
+    return
+  }
+  const index = state !== undefined && state in indexes ? indexes[state as keyof typeof indexes] : undefined
+  if (index !== undefined) {
+    const answer = await page(at, { index, few: FEW })
+    if (answer.last !== 'many') return yield sorted(answer)
+  }
+  for (let from = before === Number.POSITIVE_INFINITY ? '+' : `(${before}-0`; ; ) {
+    const answer = await page(at, { before: from, limit: WALK })
+    yield sorted(answer)
+    if (answer.last === '') return
+    from = `(${answer.last}`
+  }
+}
+
+interface Answer {
+  readonly events: number
+  readonly last: string
+  readonly rows: readonly string[]
+}
+
+async function page(at: Connection, args: Record<string, unknown>): Promise<Answer> {
+  if (Array.isArray(args.ids) && args.ids.length === 0)
+    return { ...(await page(at, { before: '0-1', limit: 1 })), last: '', rows: [] }
+  const [events, last, rows] = (await at.run(scripts.page, { args })) as [string, string, string[]]
+  return { events: Number(events), last, rows }
+}
+
+function sorted({ events, rows }: Answer): Batch {
+  const found: Found[] = []
+  for (let row = 0; row < rows.length; row += 5) {
+    const [id = '', body = '', header = '', notes = '', lease = ''] = rows.slice(row, row + 5)
+    if (body === '') continue
+    const stored = parseStored(id, body, header)
+    found.push({
+      seq: stored.body.seq,
+      record: recordOf(stored, notes, lease === '' ? undefined : Number(lease)),
+    })
+  }
+  return { found: found.sort((a, b) => b.seq - a.seq), events }
+}
+
+function fits(record: JobRecord, { queue, state, task, key, tenant, from, to }: FindQuery): boolean {
+  return (
+    (queue === undefined || record.queue === queue) &&
+    (state === undefined || record.state === state) &&
+    (task === undefined || record.task === task) &&
+    (key === undefined || record.key === key) &&
+    (tenant === undefined || record.tenant === tenant) &&
+    (from === undefined || record.createdAt >= from) &&
+    (to === undefined || record.createdAt < to)
+  )
+}
+
+/** The dead letters that a bulk action means, in the order of acceptance as far as they are few. */
+export async function deadIds(
+  at: Connection,
+  { filter, before, limit }: Extract<Action, { type: 'redrive' | 'purge' }>,
+): Promise<Stored[]> {
+  const { queue, task, ids } = filter
+  const among =
+    ids === undefined
+      ? ((await at.command('ZRANGEBYSCORE', at.key('dead'), '-inf', `(${before}`)) as string[])
+      : [...new Set(ids)]
+  const found: Stored[] = []
+  for (let from = 0; from < among.length && found.length < limit; from += 1000) {
+    const { rows } = await page(at, { ids: among.slice(from, from + 1000) })
+    for (let row = 0; row < rows.length; row += 5) {
+      const [id = '', body = '', header = ''] = rows.slice(row, row + 3)
+      if (body === '') continue
+      const stored = parseStored(id, body, header)
+      const { job } = stored.body
+      if (stored.header?.s !== 'x' || (stored.header.e ?? 0) >= before) continue
+      if ((queue === undefined || job.queue === queue) && (task === undefined || job.task === task))
+        found.push(stored)
+    }
+  }
+  return found.sort((a, b) => a.body.seq - b.body.seq).slice(0, limit)
+}
+
+export async function depthOf(at: Connection, queue: string): Promise<Depth> {
+  const answer = (await at.run(scripts.depth, { args: { queue, few: AGES } })) as (number | string)[]
+  const [ready, running, scheduled, dead, paused] = answer.slice(0, 5).map(Number)
+  const oldest = answer[5]
+  return {
+    queue,
+    ready: ready ?? 0,
+    running: running ?? 0,
+    scheduled: scheduled ?? 0,
+    dead: dead ?? 0,
+    oldestAgeMs: oldest === '' || oldest === undefined ? null : Math.max(0, at.now() - Number(oldest)),
+    paused: paused === 1,
+    exact: true,
+  }
+}
+
+/** The events after a number; from now on when it is undefined. */
+export async function eventsPage(
+  at: Connection,
+  after: number | undefined,
+  only?: JobEventType,
+): Promise<EventsPage> {
+  const types = only === undefined ? undefined : 1 << jobEventTypes.indexOf(only)
+  const [last, first, rows] = (await at.run(scripts.events, {
+    args: { after, types, limit: EVENT_ENTRIES },
+  })) as [number, number, string[]]
+  if (after === undefined || after >= last)
+    return { events: [], next: after === undefined ? last : Math.min(after, last), gap: false }
+  const events: JobEvent[] = []
+  let read = last
+  for (let row = 0; row < rows.length; row += 4) {
+    const [start, end, when, told = '[]'] = rows.slice(row, row + 4)
+    read = Number(end)
+    for (const event of unpack(Number(start), Number(when), told))
+      if (event.eventId > after && (only === undefined || event.type === only)) events.push(event)
+  }
+  const isAll = rows.length < EVENT_ENTRIES * 4
+  return { events, next: isAll ? Math.max(last, read) : read, gap: after + 1 < first }
+}
+
+type Told = [type: number, queue: string, task: string, attempt: number, ids: string[], data?: string]
+
+function unpack(first: number, at: number, text: string): JobEvent[] {
+  let eventId = first
+  return (JSON.parse(text) as Told[]).flatMap(([type, queue, task, attempt, ids, data]) =>
+    ids.map((jobId) => ({
+      eventId: eventId++,
+      type: jobEventTypes[type] ?? 'gap',
+      at,
+      jobId,
+      queue,
+      task,
+      attempt,
+      ...(data === undefined ? {} : { data }),
+    })),
+  )
+}

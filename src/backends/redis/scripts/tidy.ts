@@ -1,0 +1,55 @@
+/** Forgets a batch of what is past its time or over its count. Answers 1 when there may be more to do. */
+export const tidyScript: string = `
+local more = 0
+
+local function drop(ids, state)
+  if #ids == 0 then return end
+  for i, body in ipairs(redis.call('HMGET', K .. 'jobs', unpack(ids))) do
+    local queue = body and string.match(body, '^%d+|%d+|[^|]*|([^|]*)|')
+    if queue then count(queue, state, -1) end
+  end
+  forget(ids)
+  if #ids >= args.batch then more = 1 end
+end
+
+for _, state in ipairs({ 'done', 'cancelled' }) do
+  local key = K .. state
+  local over = redis.call('LLEN', key) - args.endedCount
+  local ids = redis.call('LRANGE', key, 0, args.batch - 1)
+  local n = 0
+  if #ids > 0 then
+    local headers = redis.call('HMGET', K .. 'state', unpack(ids))
+    for i = 1, #ids do
+      local at = headers[i] and string.match(headers[i], '"e":(%d+)')
+      if i > over and at and tonumber(at) > now - args.endedMs then break end
+      n = i
+    end
+  end
+  if n > 0 then
+    redis.call('LTRIM', key, n, -1)
+    drop({ unpack(ids, 1, n) }, state)
+  end
+end
+
+local over = math.max(redis.call('ZCARD', K .. 'dead') - args.deadCount, 0)
+local old = redis.call('ZCOUNT', K .. 'dead', '-inf', now - args.deadMs)
+local n = math.min(math.max(over, old), args.batch)
+if n > 0 then
+  local ids = redis.call('ZRANGE', K .. 'dead', 0, n - 1)
+  redis.call('ZREM', K .. 'dead', unpack(ids))
+  drop(ids, 'dead')
+end
+
+local last = tonumber(redis.call('HGET', K .. 'meta', 'events')) or 0
+local entries = redis.call('XRANGE', K .. 'events', '-', '+', 'COUNT', args.batch)
+local old = {}
+for _, entry in ipairs(entries) do
+  local f = entry[2]
+  if tonumber(f[4]) > now - args.eventsMs and tonumber(f[2]) > last - args.eventsCount then break end
+  old[#old + 1] = entry[1]
+end
+if #old > 0 then redis.call('XDEL', K .. 'events', unpack(old)) end
+if #old >= args.batch then more = 1 end
+finish()
+return more
+`
