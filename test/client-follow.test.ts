@@ -8,7 +8,7 @@ import type { Worker } from 'offload'
 import type { ClientEvent, ClientJob, OffloadClient } from 'offload/client'
 import { offloadClient } from 'offload/client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Link } from '../lab/proxy.ts'
+import { Link } from '../scripts/servers/proxy.ts'
 import type { Running, Shop, Traffic } from './fixtures/client-shop.ts'
 import { gate, openShop, traffic } from './fixtures/client-shop.ts'
 

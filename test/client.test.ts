@@ -1,7 +1,7 @@
 import type { ClientJob, OffloadClient, OffloadClientOptions } from 'offload/client'
 import { OffloadClientError, offloadClient } from 'offload/client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Link } from '../lab/proxy.ts'
+import { Link } from '../scripts/servers/proxy.ts'
 import type { Running, Shop, Traffic } from './fixtures/client-shop.ts'
 import { gate, openShop, traffic } from './fixtures/client-shop.ts'
 

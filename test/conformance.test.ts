@@ -12,6 +12,7 @@ import { openSqlite } from '../src/backends/sqlite/index.ts'
 import { silentLogger } from '../src/log.ts'
 import type { ConformanceTarget } from '../src/testing/index.ts'
 import { conformanceCases, LeastPowerServer, runCase, VirtualClock } from '../src/testing/index.ts'
+import { needs } from './servers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'offload-conformance-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -70,8 +71,7 @@ async function pair(options: BackendOptions): Promise<Backend> {
 
 let store: MemoryStore | undefined
 
-const redis = await startRedis()
-afterAll(() => redis?.stop())
+const redis = await needs('redis', startRedis)
 const redisUrl = (): string => `127.0.0.1:${redis?.port}?prefix=case-${files}`
 
 const targets = [
@@ -91,15 +91,19 @@ const targets = [
     },
     (options) => openSqlite(file(), options),
   ),
-  target(
-    'redis',
-    (options) => {
-      files++
-      return openRedis(redisUrl(), false, options)
-    },
-    (options) => openRedis(redisUrl(), false, options),
-    true,
-  ),
+  ...(redis === undefined
+    ? []
+    : [
+        target(
+          'redis',
+          (options) => {
+            files++
+            return openRedis(redisUrl(), false, options)
+          },
+          (options) => openRedis(redisUrl(), false, options),
+          true,
+        ),
+      ]),
   target(
     'joined (least power + sqlite)',
     (options) => {

@@ -12,19 +12,11 @@ const RETRY_MS = 50
 const LONGEST_RETRY_MS = 2000
 
 /**
- * Makes clients of one server, cluster or group of sentinels. A call of theirs that is lost with its connection is rejected
- * and never sent again behind our back, and a socket that says nothing while it owes an answer is destroyed.
- * @throws CAPABILITY_MISSING where ioredis is not installed
+ * A call that is lost with its connection is rejected and never sent again behind our back, and a socket that says nothing
+ * while it owes an answer is destroyed.
  */
-export async function clientMaker(at: Location, timeoutMs: number): Promise<() => Client> {
-  const { Redis, Cluster } = await library()
-  const retry = (times: number): number =>
-    Math.min(RETRY_MS * 2 ** Math.min(times, 10), LONGEST_RETRY_MS) * (0.5 + Math.random() / 2)
-  const options = {
-    ...(at.username === undefined ? {} : { username: at.username }),
-    ...(at.password === undefined ? {} : { password: at.password }),
-    ...(at.tls ? { tls: {} } : {}),
-    db: at.db,
+function settings(timeoutMs: number) {
+  return {
     lazyConnect: true,
     connectTimeout: timeoutMs,
     socketTimeout: timeoutMs,
@@ -34,6 +26,45 @@ export async function clientMaker(at: Location, timeoutMs: number): Promise<() =
     maxRetriesPerRequest: 0,
     retryStrategy: retry,
     connectionName: 'offload',
+  } as const
+}
+
+function retry(times: number): number {
+  return Math.min(RETRY_MS * 2 ** Math.min(times, 10), LONGEST_RETRY_MS) * (0.5 + Math.random() / 2)
+}
+
+function clusterSettings(timeoutMs: number) {
+  return {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: retry,
+    retryDelayOnFailover: 100,
+    retryDelayOnClusterDown: 200,
+    slotsRefreshTimeout: timeoutMs,
+  } as const
+}
+
+/** Copies of a client of the user. */
+export function duplicates(client: Client, timeoutMs: number): () => Client {
+  const { retryStrategy: _, ...own } = settings(timeoutMs)
+  if ('nodes' in client) {
+    const { clusterRetryStrategy: __, ...cluster } = clusterSettings(timeoutMs)
+    const redisOptions = { ...client.options.redisOptions, ...own }
+    const options = { ...cluster, redisOptions } as Parameters<Cluster['duplicate']>[1]
+    return () => client.duplicate([], options)
+  }
+  return () => client.duplicate(own)
+}
+
+/** Makes clients of one server, cluster or group of sentinels. @throws CAPABILITY_MISSING where ioredis is not installed */
+export async function clientMaker(at: Location, timeoutMs: number): Promise<() => Client> {
+  const { Redis, Cluster } = await library()
+  const options = {
+    ...settings(timeoutMs),
+    ...(at.username === undefined ? {} : { username: at.username }),
+    ...(at.password === undefined ? {} : { password: at.password }),
+    ...(at.tls ? { tls: {} } : {}),
+    db: at.db,
   }
   const [first] = at.servers
   switch (at.mode) {
@@ -54,12 +85,7 @@ export async function clientMaker(at: Location, timeoutMs: number): Promise<() =
         new Cluster(
           at.servers.map(({ host, port }) => ({ host, port })),
           {
-            lazyConnect: true,
-            enableOfflineQueue: false,
-            clusterRetryStrategy: retry,
-            retryDelayOnFailover: 100,
-            retryDelayOnClusterDown: 200,
-            slotsRefreshTimeout: timeoutMs,
+            ...clusterSettings(timeoutMs),
             redisOptions: options,
           },
         )

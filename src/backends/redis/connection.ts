@@ -3,6 +3,7 @@ import { sleep, systemClock } from '../../clock.ts'
 import { BackendError } from '../../job/errors.ts'
 import type { Client } from './client.ts'
 import { coded, faultOf } from './faults.ts'
+import type { Durability } from './location.ts'
 import type { Script } from './scripts/index.ts'
 
 /** Between two tries of a call that the server refused for now; half of it at random. */
@@ -20,18 +21,13 @@ export class Connection {
   readonly #options: BackendOptions
   readonly #base: string
   /** How many servers must have what is accepted, and how. */
-  readonly #sure: { readonly replicas: number; readonly fsynced: number }
+  readonly #sure: Durability
   /** What the server's clock is ahead of ours; every instant of the store is the server's. */
   #aheadMs = 0
   #lastError: unknown
   #closed = false
 
-  constructor(
-    client: Client,
-    base: string,
-    sure: { readonly replicas: number; readonly fsynced: number },
-    options: BackendOptions,
-  ) {
+  constructor(client: Client, base: string, sure: Durability, options: BackendOptions) {
     this.#client = client
     this.#base = base
     this.#sure = sure

@@ -1,7 +1,15 @@
 import { OffloadError } from '../../job/errors.ts'
 
-/** Where the store is, and how sure an acceptance is. */
-export interface Location {
+/** How sure an acceptance is before it is answered. */
+export interface Durability {
+  /** Replicas that must have it (WAIT). */
+  readonly replicas: number
+  /** Files on disk that must have it, that of the server among them (WAITAOF, Redis 7.2). */
+  readonly fsynced: number
+}
+
+/** Where the store is. */
+export interface Location extends Durability {
   readonly servers: readonly { readonly host: string; readonly port: number }[]
   readonly mode: 'single' | 'cluster' | 'sentinel'
   /** What the sentinels call the master. */
@@ -12,10 +20,6 @@ export interface Location {
   readonly tls: boolean
   /** All keys begin with `{prefix}:`. */
   readonly prefix: string
-  /** Replicas that must have an acceptance before it is answered (WAIT). */
-  readonly replicas: number
-  /** Files on disk, of this server and its replicas, that must have it (WAITAOF). */
-  readonly fsynced: number
 }
 
 const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/
@@ -44,8 +48,7 @@ export function locate(rest: string, tls: boolean): Location {
     throw invalid('names several servers: add ?cluster=true or ?sentinel=<name of the master>')
   if (isCluster && db !== '' && db !== '0') throw invalid('is a cluster, which has database 0 alone')
   const prefix = options.get('prefix') ?? 'offload'
-  if (!PREFIX.test(prefix))
-    throw invalid('has a prefix that cannot be used: take 1 to 100 letters, digits and . _ : -')
+  checkPrefix(prefix)
   return {
     servers,
     mode: isCluster ? 'cluster' : sentinel === undefined ? 'single' : 'sentinel',
@@ -58,6 +61,15 @@ export function locate(rest: string, tls: boolean): Location {
     replicas: count(options.get('replicas') ?? '', 'replicas'),
     fsynced: count(options.get('fsynced') ?? '', 'fsynced'),
   }
+}
+
+/** @throws OPTION_INVALID */
+export function checkPrefix(prefix: string): void {
+  if (!PREFIX.test(prefix))
+    throw new OffloadError(
+      'OPTION_INVALID',
+      'the prefix of the redis keys cannot be used: take 1 to 100 letters, digits and . _ : -, beginning with a letter or digit',
+    )
 }
 
 function credentialsOf(text: string | undefined): [string | undefined, string | undefined] {

@@ -1,14 +1,14 @@
 import { BackendError } from '../../job/errors.ts'
 import type { Logger } from '../../log.ts'
 import type { Connection } from './connection.ts'
-import type { Location } from './location.ts'
+import type { Durability } from './location.ts'
 
 /** The version of the keys (docs/backends/redis.md), in the field `version` of the hash `meta`. */
 const VERSION = 1
 const OLDEST: readonly [number, number] = [6, 2]
 
 /** Refuses a server that is too old and keys of a newer release; says what the settings of the server mean for the promises. */
-export async function checkStore(at: Connection, location: Location, logger: Logger): Promise<void> {
+export async function checkStore(at: Connection, sure: Durability, logger: Logger): Promise<void> {
   const info = await informationOf(at)
   const version = info.get('redis_version') ?? ''
   const [major = 0, minor = 0] = version.split('.').map(Number)
@@ -29,7 +29,7 @@ export async function checkStore(at: Connection, location: Location, logger: Log
       'BACKEND_NEWER',
       `the keys ${at.key('*')} have version ${found}, this release knows up to ${VERSION}: upgrade offload here; nothing was changed`,
     )
-  for (const text of warningsOf(info, location)) logger.warn({ redis: version }, text)
+  for (const text of warningsOf(info, sure)) logger.warn({ redis: version }, text)
 }
 
 async function informationOf(at: Connection): Promise<Map<string, string>> {
@@ -48,7 +48,7 @@ async function informationOf(at: Connection): Promise<Map<string, string>> {
 }
 
 /** One sentence for each setting that weakens a promise. */
-export function warningsOf(info: ReadonlyMap<string, string>, { replicas, fsynced }: Location): string[] {
+export function warningsOf(info: ReadonlyMap<string, string>, { replicas, fsynced }: Durability): string[] {
   const warnings: string[] = []
   const policy = info.get('maxmemory_policy') ?? 'noeviction'
   if (policy !== 'noeviction')

