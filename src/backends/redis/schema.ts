@@ -1,4 +1,4 @@
-import { BackendError } from '../../job/errors.ts'
+import { BackendError, OffloadError } from '../../job/errors.ts'
 import type { Logger } from '../../log.ts'
 import type { Connection } from './connection.ts'
 import type { Durability } from './location.ts'
@@ -17,8 +17,7 @@ export async function checkStore(at: Connection, sure: Durability, logger: Logge
       'BACKEND_UNAVAILABLE',
       `redis ${version} is too old: 6.2 or newer is needed, or Valkey`,
     )
-  await at.command('HSETNX', at.key('meta'), 'version', String(VERSION))
-  const found = Number(await at.command('HGET', at.key('meta'), 'version'))
+  const found = Number(await versionOf(at))
   if (!Number.isInteger(found) || found < 1)
     throw new BackendError(
       'BACKEND_CORRUPT',
@@ -31,6 +30,21 @@ export async function checkStore(at: Connection, sure: Durability, logger: Logge
     )
   for (const text of warningsOf(info, sure)) logger.warn({ redis: version }, text)
 }
+
+/** That of the keys, which it is given if it is the first. A full server of ours is opened all the same: workers make room. */
+async function versionOf(at: Connection): Promise<unknown> {
+  const ask = (): Promise<unknown> => at.command('HGET', at.key('meta'), 'version')
+  try {
+    await at.command('HSETNX', at.key('meta'), 'version', String(VERSION))
+  } catch (error) {
+    const found = isFull(error) ? await ask() : null
+    if (found === null) throw error
+    return found
+  }
+  return ask()
+}
+
+const isFull = (error: unknown): boolean => error instanceof OffloadError && error.code === 'BACKEND_FULL'
 
 async function informationOf(at: Connection): Promise<Map<string, string>> {
   let text = ''

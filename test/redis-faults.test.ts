@@ -1,0 +1,246 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { Link } from '../scripts/servers/proxy.ts'
+import { startRedis } from '../scripts/servers/redis.ts'
+import { startSentinel } from '../scripts/servers/sentinel.ts'
+import type { RedisServer } from '../scripts/servers/server.ts'
+import { until } from '../scripts/servers/until.ts'
+import type { Places } from './redis/scene.ts'
+import { Scene, survived, told } from './redis/scene.ts'
+
+/** 50 for the figures. */
+const rounds = Number(process.env.OFFLOAD_FAULT_ROUNDS ?? 3)
+/** How long a server is stopped in the middle of everything: 40 for the figures. */
+const stoppedMs = Number(process.env.OFFLOAD_FAULT_STOPPED_SECONDS ?? 3) * 1000
+const TIMEOUT_MS = 60_000
+const FILE = ['--save', '', '--appendonly', 'yes']
+
+const at = ({ url }: { url: string }): Places => ({ producer: url, worker: url, direct: url })
+const through = (producer: Link, worker: Link, { url }: RedisServer): Places => ({
+  producer: `redis://127.0.0.1:${producer.port}`,
+  worker: `redis://127.0.0.1:${worker.port}`,
+  direct: url,
+})
+
+async function server(settings?: readonly string[]): Promise<RedisServer> {
+  const started = await startRedis(settings)
+  if (started === undefined) throw new Error('no Redis here: install redis-server')
+  return started
+}
+
+describe('with a file that is appended to, a Redis server', () => {
+  test(
+    'may stop and start again under load: nothing accepted is lost',
+    async () => {
+      await using redis = await server(FILE)
+      await using scene = new Scene(at(redis))
+      scene.work()
+      scene.load()
+      const back: number[] = []
+      for (let round = 0; round < rounds; round++) {
+        await scene.flows()
+        await redis.restart()
+        back.push(await scene.nextRun())
+      }
+      await scene.flows()
+      survived(`stopped and started ${rounds} times`, await scene.count(), back)
+    },
+    rounds * 10_000 + TIMEOUT_MS,
+  )
+
+  test(
+    'may be killed under load, where each write is synced: nothing accepted is lost',
+    async () => {
+      await using redis = await server([...FILE, '--appendfsync', 'always'])
+      await using scene = new Scene(at(redis))
+      scene.work()
+      scene.load()
+      const back: number[] = []
+      for (let round = 0; round < rounds; round++) {
+        await scene.flows()
+        await redis.kill()
+        // The last time for longer than a call may take.
+        if (round === rounds - 1) await wait(2500)
+        await redis.restart()
+        back.push(await scene.nextRun())
+      }
+      await scene.flows()
+      survived(`killed ${rounds} times`, await scene.count(), back)
+    },
+    rounds * 10_000 + TIMEOUT_MS,
+  )
+
+  test(
+    'may be frozen for longer than a call may take: calls are refused, and all goes on by itself',
+    async () => {
+      await using redis = await server()
+      await using scene = new Scene(at(redis))
+      scene.work()
+      scene.load()
+      await scene.flows()
+      await redis.pause()
+      await wait(stoppedMs)
+      const refused = scene.refusals.get('BACKEND_UNAVAILABLE')
+      redis.continue()
+      const back = await scene.nextRun()
+      await scene.flows()
+      survived(`frozen for ${stoppedMs} ms`, await scene.count(), [back])
+      expect(refused).toBeGreaterThan(0)
+    },
+    stoppedMs + TIMEOUT_MS,
+  )
+})
+
+describe('the network before a Redis server', () => {
+  test(
+    'may cut connections in the middle of any byte, both ways: nothing is lost, nothing ends twice',
+    async () => {
+      await using redis = await server()
+      await using producing = await Link.to(redis.port, Math.random)
+      await using working = await Link.to(redis.port, Math.random)
+      await using scene = new Scene(through(producing, working, redis))
+      scene.work()
+      scene.load()
+      await scene.flows()
+      producing.weather = { resetAfter: 8000, slice: 700 }
+      working.weather = { resetAfter: 16_000, slice: 700 }
+      for (const link of [producing, working]) link.cut()
+      const connections = async (): Promise<number> =>
+        Number(/total_connections_received:(\d+)/.exec(await redis.ask('info', 'stats'))?.[1])
+      const before = await connections()
+      await scene.flows(1000)
+      const cuts = (await connections()) - before
+      for (const link of [producing, working]) link.weather = {}
+      await scene.flows()
+      survived(`cut within the bytes about ${cuts} times`, await scene.count())
+      expect(cuts).toBeGreaterThan(10)
+    },
+    TIMEOUT_MS,
+  )
+
+  test(
+    'may swallow everything for longer than a call may take: all goes on when it opens',
+    async () => {
+      await using redis = await server()
+      await using producing = await Link.to(redis.port, Math.random)
+      await using working = await Link.to(redis.port, Math.random)
+      await using scene = new Scene(through(producing, working, redis))
+      scene.work()
+      scene.load()
+      await scene.flows()
+      const heal = [producing, working].map((link) => link.partition())
+      await wait(3000)
+      const refused = scene.refusals.get('BACKEND_UNAVAILABLE')
+      for (const open of heal) open()
+      const back = await scene.nextRun()
+      await scene.flows()
+      survived('behind a black hole for 3000 ms', await scene.count(), [back])
+      expect(refused).toBeGreaterThan(0)
+    },
+    TIMEOUT_MS,
+  )
+
+  test(
+    'may leave connections half open, where what is sent vanishes: they are made anew',
+    async () => {
+      await using redis = await server()
+      await using producing = await Link.to(redis.port, Math.random)
+      await using working = await Link.to(redis.port, Math.random)
+      await using scene = new Scene(through(producing, working, redis))
+      scene.work()
+      scene.load()
+      for (const way of ['up', 'down'] as const) {
+        await scene.flows()
+        for (const link of [producing, working]) link.deafen([way])
+        await scene.nextRun()
+      }
+      await scene.flows()
+      survived('with half-open connections', await scene.count())
+    },
+    TIMEOUT_MS,
+  )
+})
+
+describe('under load', () => {
+  /** Says a command to the server again and again while jobs flow. */
+  const survives =
+    (...command: readonly string[]) =>
+    async (): Promise<void> => {
+      await using redis = await server()
+      await using scene = new Scene(at(redis))
+      scene.work()
+      scene.load()
+      await scene.flows()
+      for (let times = 0; times < 20; times++) {
+        await redis.ask(...command)
+        await scene.flows(5)
+      }
+      survived(`20 times ${command.join(' ')}`, await scene.count())
+    }
+
+  test('the scripts of the server may be flushed', survives('SCRIPT', 'FLUSH'), TIMEOUT_MS)
+  test('every connection may be killed', survives('CLIENT', 'KILL', 'TYPE', 'normal'), TIMEOUT_MS)
+  test('every subscription may be killed', survives('CLIENT', 'KILL', 'TYPE', 'pubsub'), TIMEOUT_MS)
+
+  test(
+    'a full server refuses jobs with BACKEND_FULL and lets those end that it has, even longer ones than a lease; then it takes jobs again',
+    async () => {
+      await using redis = await server()
+      await using scene = new Scene(at(redis), { longMs: 2500 })
+      scene.load('x'.repeat(20_000))
+      await scene.nextAcceptance()
+      const used = Number(/used_memory:(\d+)/.exec(await redis.ask('info', 'memory'))?.[1])
+      await redis.ask('config', 'set', 'maxmemory', String(used + 3_000_000))
+      while (!scene.refusals.has('BACKEND_FULL')) await wait(10)
+      await redis.ask('config', 'set', 'maxmemory', '1')
+      await scene.rest()
+      const accepted = [...scene.accepted]
+      scene.work(50)
+      await until('an empty queue of a full server', async () => {
+        const { ready, running } = await scene.worker.depth()
+        return ready === 0 && running === 0
+      })
+      const notOnce = accepted.filter((id) => scene.runs.get(id) !== 1)
+      await redis.ask('config', 'set', 'maxmemory', '0')
+      scene.load()
+      await scene.flows()
+      survived('full, and empty again', await scene.count())
+      expect(notOnce).toEqual([])
+    },
+    TIMEOUT_MS,
+  )
+})
+
+describe('sentinels that give the group another master under load', () => {
+  const failsOver =
+    (query: string, check: (lost: number) => void) =>
+    async (): Promise<void> => {
+      await using group = await startSentinel()
+      if (group === undefined) throw new Error('no Redis here: install redis-server')
+      const hosts = group.sentinels.map((port) => `127.0.0.1:${port}`).join(',')
+      const url = `redis://${hosts}?sentinel=${group.name}${query}`
+      await using scene = new Scene({ producer: url, worker: url, direct: url })
+      scene.work()
+      scene.load()
+      await scene.flows()
+      const old = await group.killMaster()
+      await group.failedOver(old)
+      const back = await scene.nextRun()
+      await scene.flows()
+      const tally = await scene.count()
+      told(`master killed, sentinels${query}`, tally, [back])
+      expect(tally).toMatchObject({ finishedTwice: 0, stuck: 0 })
+      check(tally.lost)
+    }
+
+  test(
+    'lose no more than what the replica had not been sent',
+    failsOver('', (lost) => expect(lost).toBeLessThan(100)),
+    TIMEOUT_MS,
+  )
+  test(
+    'lose nothing where a replica has all that is accepted',
+    failsOver('&replicas=1', (lost) => expect(lost).toBe(0)),
+    TIMEOUT_MS,
+  )
+})

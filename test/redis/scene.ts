@@ -1,0 +1,194 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Offload } from 'offload'
+import { offload, task } from 'offload'
+import { expect } from 'vitest'
+import { z } from 'zod'
+import { until } from '../../scripts/servers/until.ts'
+import { silentLogger } from '../../src/log.ts'
+
+const LANES = 10
+const PAUSE_MS = 10
+const KEEP_ALL = { ended: '24h', endedCount: 10_000_000, eventsCount: 10_000_000 } as const
+const LAST = 'the-last-one'
+
+export interface Places {
+  readonly producer: string
+  readonly worker: string
+  /** Where the records are read at the end, past all that fails on the way. */
+  readonly direct: string
+}
+
+export interface SceneOptions {
+  /** Of every seventh handler; the others end at once. */
+  readonly longMs?: number
+}
+
+/** What was seen from outside, beside what the store says of itself. */
+export interface Tally {
+  readonly accepted: number
+  readonly lost: number
+  readonly finishedTwice: number
+  readonly stuck: number
+  /** Jobs whose handler ran more than once, which a fault may cause. */
+  readonly ranAgain: number
+  readonly refusals: number
+}
+
+/** A producer under load and a worker, each with a connection of its own, and a ledger of what they were told. */
+export class Scene implements AsyncDisposable {
+  readonly accepted = new Set<string>()
+  /** How often the handler of each job ran. */
+  readonly runs = new Map<string, number>()
+  /** The code of each call that was not accepted, and how often. */
+  readonly refusals = new Map<string, number>()
+  readonly producer: Offload
+  readonly worker: Offload
+  readonly #places: Places
+  readonly #job
+  #stopped = new AbortController()
+  readonly #loops: Promise<void>[] = []
+  #lastRun = 0
+  #lastAccepted = 0
+  #next = 0
+
+  constructor(places: Places, { longMs = 0 }: SceneOptions = {}) {
+    this.#places = places
+    this.#job = task('fault.job', {
+      input: z.object({ n: z.number(), filler: z.string().optional() }),
+      retry: { attempts: 100, delay: 50 },
+      run: async ({ n }, job) => {
+        this.#lastRun = performance.now()
+        this.runs.set(job.id, (this.runs.get(job.id) ?? 0) + 1)
+        if (n % 7 === 0 && longMs > 0) await wait(longMs)
+      },
+    })
+    this.producer = this.#open(places.producer)
+    this.worker = this.#open(places.worker)
+  }
+
+  work(concurrency = 10): void {
+    this.worker.work({ lease: '1s', concurrency })
+  }
+
+  /** Enqueues without an end; what is refused is enqueued again under its id, as the error says. */
+  load(filler = ''): void {
+    this.#stopped = new AbortController()
+    for (let lane = 0; lane < LANES; lane++) this.#loops.push(this.#lane(filler))
+  }
+
+  async rest(): Promise<void> {
+    this.#stopped.abort()
+    await Promise.all(this.#loops.splice(0))
+  }
+
+  /** Waits until so many more jobs than now were accepted and handlers ran. */
+  async flows(more = 30): Promise<void> {
+    const [accepted, runs] = [this.accepted.size + more, this.runs.size + more]
+    await until(`${more} more jobs accepted and run (${this.state})`, async () => {
+      return this.accepted.size >= accepted && this.runs.size >= runs
+    })
+  }
+
+  get state(): string {
+    return `${this.accepted.size} accepted, ${this.runs.size} run, refused ${JSON.stringify([...this.refusals])}`
+  }
+
+  /** Milliseconds from now, which is when the server is back, until a handler begins. */
+  async nextRun(): Promise<number> {
+    const back = performance.now()
+    await until(`a run (${this.state})`, async () => this.#lastRun > back)
+    return Math.round(this.#lastRun - back)
+  }
+
+  async nextAcceptance(): Promise<void> {
+    const before = this.#lastAccepted
+    await until(`an acceptance (${this.state})`, async () => this.#lastAccepted > before)
+  }
+
+  /** Ends the load, waits until all jobs have ended, and compares both ledgers. */
+  async count(): Promise<Tally> {
+    await this.rest()
+    await using reader = this.#open(this.#places.direct)
+    const open = async (): Promise<number> => {
+      const { ready, running, scheduled } = await reader.depth()
+      return (ready ?? 0) + (running ?? 0) + (scheduled ?? 0)
+    }
+    const stuck = await until(`the end of all jobs (${this.state})`, async () => (await open()) === 0).then(
+      () => 0,
+      open,
+    )
+    const ends = await this.#ends(reader)
+    return {
+      accepted: this.accepted.size,
+      lost: [...this.accepted].filter((id) => !ends.has(id)).length,
+      finishedTwice: [...ends.values()].filter((times) => times > 1).length,
+      stuck,
+      ranAgain: [...this.runs.values()].filter((times) => times > 1).length,
+      refusals: [...this.refusals.values()].reduce((sum, times) => sum + times, 0),
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.rest()
+    await Promise.all([this.producer.close(), this.worker.close()])
+  }
+
+  /** How often the record says of each job that it was done, from the first event to one made for this. */
+  async #ends(reader: Offload): Promise<ReadonlyMap<string, number>> {
+    this.work()
+    const last = await reader.enqueue(this.#job, { n: 1 }, { id: LAST })
+    await last.result({ timeout: '20s' })
+    const ends = new Map<string, number>()
+    for await (const { type, jobId } of reader.watch({}, { after: 0 })) {
+      if (type === 'gap') throw new Error('events are gone that were to be counted')
+      if (type !== 'done') continue
+      if (jobId === LAST) break
+      ends.set(jobId, (ends.get(jobId) ?? 0) + 1)
+    }
+    return ends
+  }
+
+  async #lane(filler: string): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      const n = this.#next++
+      await this.#enqueue(`job-${n}`, filler === '' ? { n } : { n, filler })
+      await wait(PAUSE_MS)
+    }
+  }
+
+  async #enqueue(id: string, input: { n: number; filler?: string }): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      try {
+        await this.producer.enqueue(this.#job, input, { id })
+        this.accepted.add(id)
+        this.#lastAccepted = performance.now()
+        return
+      } catch (error) {
+        const { code = String(error) } = error as { code?: string }
+        this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1)
+        await wait(PAUSE_MS)
+      }
+    }
+  }
+
+  #open(url: string): Offload {
+    const limits = { timeout: '2s' }
+    return offload({ url, tasks: [this.#job], logger: silentLogger, limits, retention: KEEP_ALL })
+  }
+}
+
+/** Prints what a run found, and expects that nothing accepted was lost, ended twice or did not end. */
+export function survived(what: string, tally: Tally, backMs?: readonly number[]): void {
+  told(what, tally, backMs)
+  expect(tally).toMatchObject({ lost: 0, finishedTwice: 0, stuck: 0 })
+  expect(tally.accepted).toBeGreaterThan(0)
+}
+
+export function told(what: string, tally: Tally, backMs?: readonly number[]): void {
+  const { accepted, lost, finishedTwice, stuck, ranAgain, refusals } = tally
+  const back =
+    backMs === undefined ? '' : `; ms from the server's return to the next run: ${backMs.join(', ')}`
+  console.log(
+    `redis, ${what}: accepted ${accepted}, lost ${lost}, finished twice ${finishedTwice}, stuck ${stuck}; ran again ${ranAgain}, calls refused ${refusals}${back}`,
+  )
+}
