@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startRedis } from '../../scripts/servers/redis.ts'
+import { IN_MEMORY, startRedis } from '../../scripts/servers/redis.ts'
 import { machine, median, readable, table } from '../lib/figures.ts'
 import { installPeers, versions } from '../lib/peers.ts'
 import { clear } from '../lib/redis.ts'
@@ -13,7 +13,7 @@ const LONGEST_MS = 900_000
 
 if (!installPeers()) throw new Error('the peers could not be installed')
 /** A log of slow commands would count as memory of jobs. */
-const redis = await startRedis(['--save', '', '--appendonly', 'no', '--slowlog-log-slower-than', '-1'])
+const redis = await startRedis([...IN_MEMORY, '--slowlog-log-slower-than', '-1'])
 if (redis === undefined) throw new Error('no redis-server here, and none could be installed')
 const { port } = redis
 
@@ -145,7 +145,7 @@ async function memory(): Promise<string> {
   ]
   return `## Memory
 
-\`used_memory\` less the buffers of clients, payload about 165 bytes. All jobs are accepted, then run to their end; Offload's retention is a second, the peers forget at once. Bytes left are those over the empty server, in all. Goals: 280 bytes a waiting job, nothing left a job.
+\`used_memory\` less the buffers of clients, payload about 165 bytes. All jobs are accepted, then run to their end; Offload's retention is a second, the peers forget at once. Bytes left, in all, are those that FLUSHALL gives back then. Goals: 280 bytes a waiting job, nothing left a job.
 
 ${table(head, rows)}`
 }

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startRedis } from '../../scripts/servers/redis.ts'
+import { IN_MEMORY, startRedis } from '../../scripts/servers/redis.ts'
 import { machine } from '../lib/figures.ts'
 import { installPeers, versions } from '../lib/peers.ts'
 import { clear } from '../lib/redis.ts'
@@ -55,7 +55,7 @@ interface Part {
 
 if (!installPeers()) console.log('the peers could not be installed: they are left out')
 const asked = process.argv.slice(3)
-const memory = await measure(jobs, ['--save', '', '--appendonly', 'no'], 'nothing on disk')
+const memory = await measure(jobs, IN_MEMORY, 'nothing on disk')
 const isOnDisk = (name: string): boolean => onDisk.includes(name as Scenario)
 const file = await measure(
   Object.fromEntries(Object.entries(chosen(jobs, asked)).filter(([name]) => isOnDisk(name))),
