@@ -1,53 +1,109 @@
 import { fork, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { aptInstall } from '../../scripts/apt.ts'
+import { IN_MEMORY, startRedis } from '../../scripts/servers/redis.ts'
 import { machine, median, readable, sorted, table } from '../lib/figures.ts'
+import { installPeers, versions } from '../lib/peers.ts'
+import { clear } from '../lib/redis.ts'
+import { REPEATS, SCALE } from '../lib/runner.ts'
 
-// `npm run bench -- http`: a mounted accept route, and a bare route that only parses the body, under wrk.
-const REPEATS = Number(process.env.OFFLOAD_BENCH_REPEATS ?? 3)
-const SECONDS = 4
-const frameworks = ['node:http', 'fastify'] as const
+// `npm run bench -- http [redis]`: a mounted accept route, and a bare route that only parses the body, under wrk; on Redis also one
+// that adds to BullMQ.
+const SECONDS = Math.ceil(4 * SCALE)
+
+type Queue = 'none' | 'offload' | 'bullmq'
+
+/** What is measured on one store. */
+interface Store {
+  readonly name: string
+  readonly frameworks: readonly string[]
+  readonly queues: Readonly<Partial<Record<Queue, string>>>
+  readonly goals: string
+  /** Of the file in `results`. */
+  readonly result: string
+  /** An empty store for one measurement. */
+  fresh(): Promise<{ url: string; port?: number }>
+  close(): Promise<void>
+}
 
 interface Load {
   readonly rate: number
   readonly p50: number
   readonly p99: number
   readonly not202: number
-  /** Answers less jobs in the file: each answer must have its job. */
+  /** Answers less jobs in the store: each answer must have its job. */
   readonly missing: number
 }
 
-if (!isInstalled() && !install()) {
+if (!isInstalled() && !aptInstall('wrk', '/usr/bin/wrk')) {
   console.log('wrk is not here and could not be installed: install it and run this again')
   process.exit(1)
 }
 const folder = mkdtempSync(join(tmpdir(), 'offload-http-'))
+const store = process.argv[3] === 'redis' ? await redisStore() : sqliteStore()
+const queues = Object.keys(store.queues) as Queue[]
 const script = join(folder, 'post.lua')
 writeFileSync(script, lua())
 const loads = new Map<string, Load[]>()
 try {
-  for (const framework of frameworks) {
+  for (const framework of store.frameworks) {
     for (let repeat = 0; repeat < REPEATS; repeat++) {
-      for (const queue of repeat % 2 === 0 ? [true, false] : [false, true]) {
-        const load = await measure(
-          framework,
-          queue,
-          join(folder, `${framework.replace(':', '')}-${repeat}.db`),
-        )
+      for (const queue of repeat % 2 === 0 ? queues : queues.toReversed()) {
+        const load = await measure(framework, queue)
         const key = `${framework} ${queue}`
         loads.set(key, [...(loads.get(key) ?? []), load])
-        console.log(framework, queue ? 'Offload' : 'no queue', JSON.stringify(load))
+        console.log(framework, queue, JSON.stringify(load))
       }
     }
   }
 } finally {
+  await store.close()
   rmSync(folder, { recursive: true, force: true })
 }
 report()
 
-async function measure(framework: string, queue: boolean, file: string): Promise<Load> {
-  const child = fork(join(import.meta.dirname, 'server.mjs'), [JSON.stringify({ framework, queue, file })], {
+function sqliteStore(): Store {
+  let files = 0
+  return {
+    name: '',
+    frameworks: ['node:http', 'fastify'],
+    queues: { none: 'none', offload: 'Offload, SQLite, fsynced before the 202' },
+    goals: 'at least 0.85 of the rate of no queue, at most 2 of its p99',
+    result: 'http.md',
+    fresh: async () => ({ url: `sqlite:${join(folder, `${files++}.db`)}` }),
+    close: async () => {},
+  }
+}
+
+async function redisStore(): Promise<Store> {
+  const redis = await startRedis(IN_MEMORY)
+  if (redis === undefined) throw new Error('no redis-server here, and none could be installed')
+  const hasPeers = installPeers()
+  if (!hasPeers) console.log('the peers could not be installed: BullMQ is left out')
+  const { port } = redis
+  return {
+    name: ', Redis',
+    frameworks: ['fastify'],
+    queues: {
+      none: 'none',
+      offload: 'Offload, Redis, nothing on disk',
+      ...(hasPeers ? { bullmq: 'BullMQ, Redis, nothing on disk' } : {}),
+    },
+    goals: 'at least 0.95 of the rate of no queue',
+    result: 'http-redis.md',
+    async fresh() {
+      await clear(port)
+      return { url: `redis://127.0.0.1:${port}`, port }
+    },
+    close: () => redis.stop(),
+  }
+}
+
+async function measure(framework: string, queue: Queue): Promise<Load> {
+  const given = { framework, queue, ...(await store.fresh()) }
+  const child = fork(join(import.meta.dirname, 'server.mjs'), [JSON.stringify(given)], {
     execArgv: ['--conditions=offload-source'],
   })
   const next = (): Promise<number> =>
@@ -57,7 +113,7 @@ async function measure(framework: string, queue: boolean, file: string): Promise
   const load = wrk(url, SECONDS)
   child.send('count')
   const ready = await next()
-  const missing = queue ? Math.max(0, warm.answers + load.answers - ready) : 0
+  const missing = queue !== 'none' ? Math.max(0, warm.answers + load.answers - ready) : 0
   return { rate: load.rate, p50: load.p50, p99: load.p99, not202: warm.not202 + load.not202, missing }
 }
 
@@ -102,27 +158,19 @@ function isInstalled(): boolean {
   return spawnSync('wrk', ['--version']).error === undefined
 }
 
-/** Debian's, where we may. */
-function install(): boolean {
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false
-  console.log('installing wrk …')
-  spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'wrk'], { stdio: 'ignore' })
-  return isInstalled()
-}
-
 function report(): void {
-  const of = (framework: string, queue: boolean, figure: keyof Load): number[] =>
+  const of = (framework: string, queue: Queue, figure: keyof Load): number[] =>
     (loads.get(`${framework} ${queue}`) ?? []).map((load) => load[figure])
-  const rows = frameworks.flatMap((framework) =>
-    [false, true].map((queue) => {
+  const rows = store.frameworks.flatMap((framework) =>
+    queues.map((queue) => {
       const rates = sorted(of(framework, queue, 'rate'))
       const ratio = (figure: 'rate' | 'p99'): string =>
-        readable(median(of(framework, queue, figure)) / median(of(framework, false, figure)))
+        readable(median(of(framework, queue, figure)) / median(of(framework, 'none', figure)))
       const sum = (figure: 'not202' | 'missing'): string =>
         String(of(framework, queue, figure).reduce((all, one) => all + one, 0))
       return [
         framework,
-        queue ? 'Offload, SQLite, fsynced before the 202' : 'none',
+        store.queues[queue] ?? '',
         rates[0] ?? 0,
         median(rates),
         rates.at(-1) ?? 0,
@@ -148,12 +196,14 @@ function report(): void {
     'not 202',
     '202 without a job',
   ]
-  const text = `# The endpoint that answers 202
+  const beside = store.queues.bullmq === undefined ? '' : ` ${versions(['bullmq', 'ioredis'])}.`
+  const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`
+  const text = `# The endpoint that answers 202${store.name}
 
-${machine()} wrk, 100 connections, ${SECONDS} s, ${REPEATS} repetitions in alternation after a warm-up, on the same cores as the server. Made by \`npm run bench -- http\`. Goals: at least 0.85 of the rate of no queue, at most 2 of its p99.
+${machine()}${beside} wrk, 100 connections, ${SECONDS} s, ${REPEATS} repetitions in alternation after a warm-up, on the same cores as the server. Made by \`${command}\`. Goals: ${store.goals}.
 
 ${table(head, rows)}
 `
   console.log(text)
-  writeFileSync(join(import.meta.dirname, '../results/http.md'), text)
+  if (SCALE === 1) writeFileSync(join(import.meta.dirname, '../results', store.result), text)
 }

@@ -1,6 +1,6 @@
-// A server of the 202 benchmark in a process of its own: `server.mjs '{"framework", "queue", "file"}'`. Both kinds parse the body
-// and send an answer of the same headers and length; only one checks it against a schema and has accepted the job, fsynced,
-// before it does.
+// A server of the 202 benchmark in a process of its own: `server.mjs '{"framework", "queue", "url", "port"}'`. All kinds parse the
+// body and send an answer of the same headers and length: 'none' of no job, 'bullmq' when BullMQ has added it, 'offload' when it
+// was checked against a schema and accepted.
 import { createServer } from 'node:http'
 import fastify from 'fastify'
 import { offload, task } from 'offload'
@@ -8,7 +8,7 @@ import { offloadFastify } from 'offload/http/fastify'
 import { nodeRoutes } from 'offload/http/node'
 import { z } from 'zod'
 
-const { framework, queue: queued, file } = JSON.parse(process.argv[2])
+const { framework, queue: kind, url, port } = JSON.parse(process.argv[2])
 const input = z.object({
   orderId: z.string(),
   to: z.string(),
@@ -17,14 +17,17 @@ const input = z.object({
   total: z.number(),
 })
 const order = task('order', { input, run: async () => {} })
-const queue = offload({ url: `sqlite:${file}`, tasks: [order] })
+const logger = { debug() {}, info() {}, warn() {}, error: console.error }
+const queue = offload({ url, tasks: [order], logger })
 const accept = { '/orders': order }
+const bullmq =
+  kind === 'bullmq' ? await (await import('../peers/bullmq.mjs')).open({ name: 'orders', port }) : undefined
 
 let answers = 0
 
-/** What Offload answers, of no job. */
-function bare() {
-  const id = String(++answers).padStart(30, '0')
+/** What Offload answers, of a job of BullMQ's or of none. */
+function answerOf(number) {
+  const id = String(number).padStart(30, '0')
   const self = `/jobs/${id}`
   const links = { self, events: `${self}/events`, cancel: `${self}/cancel` }
   const headers = {
@@ -40,32 +43,32 @@ function bare() {
 const servers = {
   async fastify() {
     const app = fastify()
-    if (queued) await app.register(offloadFastify, { queue, accept })
+    if (kind === 'offload') await app.register(offloadFastify, { queue, accept })
     else
-      app.post('/orders', async (_request, reply) => {
-        const { headers, text } = bare()
+      app.post('/orders', async (request, reply) => {
+        const { headers, text } = answerOf(bullmq ? (await bullmq.add(request.body)).id : ++answers)
         return reply.code(202).headers(headers).send(text)
       })
     await app.listen({ port: 0, host: '127.0.0.1' })
     return app.server
   },
   'node:http': () => {
-    const server = createServer(queued ? nodeRoutes(queue, { accept }) : bareHandler)
+    const server = createServer(kind === 'offload' ? nodeRoutes(queue, { accept }) : handler)
     return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)))
   },
 }
 
-async function bareHandler(req, res) {
+async function handler(req, res) {
   const parts = []
   for await (const part of req) parts.push(part)
-  JSON.parse(Buffer.concat(parts).toString())
-  const { headers, text } = bare()
+  const body = JSON.parse(Buffer.concat(parts).toString())
+  const { headers, text } = answerOf(bullmq ? (await bullmq.add(body)).id : ++answers)
   res.writeHead(202, headers).end(text)
 }
 
 const server = await servers[framework]()
 process.send(server.address().port)
 process.on('message', async () => {
-  const { ready } = await queue.depth()
+  const ready = bullmq === undefined ? (await queue.depth()).ready : await bullmq.waiting()
   process.send(ready, () => process.exit())
 })

@@ -67,6 +67,14 @@ export const keyOf = (scenario: string, system: string): string => `${scenario} 
 
 export const jobsOf = (jobs: number): number => Math.ceil(jobs * SCALE)
 
+/** A misspelt name would measure everything, for many minutes. */
+export function refuseUnknown(asked: readonly string[], ...known: readonly object[]): void {
+  const names = known.flatMap(Object.keys)
+  const unknown = asked.filter((one) => !names.includes(one))
+  if (unknown.length > 0)
+    throw new Error(`there is no ${unknown.join(', ')} here; there are ${names.join(', ')}`)
+}
+
 /** What `asked` names of `all`; all where it names none. */
 export function chosen<Value>(
   all: Readonly<Record<string, Value>>,

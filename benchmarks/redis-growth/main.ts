@@ -1,21 +1,15 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startRedis } from '../../scripts/servers/redis.ts'
+import { IN_MEMORY, startRedis } from '../../scripts/servers/redis.ts'
 import { machine, median, readable, table } from '../lib/figures.ts'
 import { installPeers, versions } from '../lib/peers.ts'
 import { clear } from '../lib/redis.ts'
-import { answerOf, chosen, jobsOf, REPEATS, SCALE } from '../lib/runner.ts'
+import { answerOf, chosen, jobsOf, REPEATS, refuseUnknown, SCALE } from '../lib/runner.ts'
 
 // `npm run bench -- redis-growth [rates priority memory connections]`: what a backlog costs on Redis, and what stays of it.
 const RATE_JOBS = 100_000
 const SINGLE_CALLS = 2000
 const LONGEST_MS = 900_000
-
-if (!installPeers()) throw new Error('the peers could not be installed')
-/** A log of slow commands would count as memory of jobs. */
-const redis = await startRedis(['--save', '', '--appendonly', 'no', '--slowlog-log-slower-than', '-1'])
-if (redis === undefined) throw new Error('no redis-server here, and none could be installed')
-const { port } = redis
 
 const systems = {
   offload: { module: 'lib/offload.mjs', url: 'redis://127.0.0.1:{port}?prefix={name}' },
@@ -27,10 +21,17 @@ const all = Object.keys(systems) as System[]
 const limits = { waiting: 100_000_000 }
 
 const asked = process.argv.slice(3)
-const parts = chosen({ rates, priority, memory, connections }, asked)
+const parts = { rates, priority, memory, connections }
+refuseUnknown(asked, parts)
+if (!installPeers()) throw new Error('the peers could not be installed')
+/** A log of slow commands would count as memory of jobs. */
+const redis = await startRedis([...IN_MEMORY, '--slowlog-log-slower-than', '-1'])
+if (redis === undefined) throw new Error('no redis-server here, and none could be installed')
+const { port } = redis
+
 const sections: string[] = []
 try {
-  for (const part of Object.values(parts)) sections.push(await part())
+  for (const part of Object.values(chosen(parts, asked))) sections.push(await part())
 } finally {
   await redis.stop()
 }
@@ -145,7 +146,7 @@ async function memory(): Promise<string> {
   ]
   return `## Memory
 
-\`used_memory\` less the buffers of clients, payload about 165 bytes. All jobs are accepted, then run to their end; Offload's retention is a second, the peers forget at once. Bytes left are those over the empty server, in all. Goals: 280 bytes a waiting job, nothing left a job.
+\`used_memory\` less the buffers of clients, payload about 165 bytes. All jobs are accepted, then run to their end; Offload's retention is a second, the peers forget at once. Bytes left, in all, are those that FLUSHALL gives back then. Goals: 280 bytes a waiting job, nothing left a job.
 
 ${table(head, rows)}`
 }

@@ -52,8 +52,11 @@ const steps = {
     await addMany(queue, jobs)
     const waiting = ((await usedBytes(port)) - empty) / jobs
     await workThrough(queue, 100, jobs)
-    const { seconds, bytes, keys } = await settled()
-    return { waiting, seconds, left: bytes - empty, keys: keys.count, some: keys.some }
+    const { seconds, keys } = await settled()
+    const after = await usedBytes(port)
+    await clear(port)
+    const left = after - (await usedBytes(port))
+    return { waiting, seconds, left, keys: keys.count, some: keys.some }
   },
 }
 

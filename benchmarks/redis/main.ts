@@ -1,29 +1,40 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startRedis } from '../../scripts/servers/redis.ts'
+import { IN_MEMORY, startRedis } from '../../scripts/servers/redis.ts'
 import { machine } from '../lib/figures.ts'
 import { installPeers, versions } from '../lib/peers.ts'
 import { clear } from '../lib/redis.ts'
 import type { AtMost, Beside } from '../lib/report.ts'
 import { figureTable, goalTable } from '../lib/report.ts'
 import type { Figures, Plan, Row, Scenario } from '../lib/runner.ts'
-import { chosen, REPEATS, runAll, SCALE } from '../lib/runner.ts'
+import { chosen, REPEATS, refuseUnknown, runAll, SCALE } from '../lib/runner.ts'
 
 // `npm run bench -- redis [scenarios and systems]`: Offload on Redis beside its peers, on the same server. As many jobs as take the
 // quickest a second.
 const jobs: Partial<Record<Scenario, number>> = {
   a: 20_000,
-  b: 200_000,
-  c: 300_000,
+  b: 300_000,
+  c: 400_000,
   d1: 200_000,
   d10: 200_000,
-  d100: 200_000,
-  d2p: 200_000,
+  d100: 300_000,
+  d2p: 300_000,
   e: 250,
   e2: 250,
   f: 150_000,
   f2: 150_000,
   g: 100_000,
+}
+const systems: Record<string, Omit<Row, 'what'> & Partial<Row>> = {
+  offload: { module: 'lib/offload.mjs', url: 'redis://127.0.0.1:{port}?prefix={name}' },
+  ...(installPeers()
+    ? { bullmq: { module: 'peers/bullmq.mjs' }, 'bee-queue': { module: 'peers/bee-queue.mjs' } }
+    : {}),
+  raw: {
+    module: 'redis/raw.mjs',
+    what: 'ioredis and one list alone',
+    only: ['a', 'b', 'c', 'd100', 'd2p', 'e', 'e2', 'f', 'f2', 'g'],
+  },
 }
 const onDisk: readonly Scenario[] = ['a', 'b', 'c', 'd100', 'e', 'f']
 const both = ['bee-queue', 'bullmq']
@@ -53,9 +64,10 @@ interface Part {
   readonly figures: Figures
 }
 
-if (!installPeers()) console.log('the peers could not be installed: they are left out')
+if (systems.bullmq === undefined) console.log('the peers could not be installed: they are left out')
 const asked = process.argv.slice(3)
-const memory = await measure(jobs, ['--save', '', '--appendonly', 'no'], 'nothing on disk')
+refuseUnknown(asked, systems, jobs)
+const memory = await measure(jobs, IN_MEMORY, 'nothing on disk')
 const isOnDisk = (name: string): boolean => onDisk.includes(name as Scenario)
 const file = await measure(
   Object.fromEntries(Object.entries(chosen(jobs, asked)).filter(([name]) => isOnDisk(name))),
@@ -73,19 +85,9 @@ async function measure(
   const redis = await startRedis(settings)
   if (redis === undefined) throw new Error('no redis-server here, and none could be installed')
   const { port } = redis
-  const systems: Record<string, Row> = {
-    offload: { module: 'lib/offload.mjs', url: 'redis://127.0.0.1:{port}?prefix={name}', port, what },
-    bullmq: { module: 'peers/bullmq.mjs', port, what },
-    'bee-queue': { module: 'peers/bee-queue.mjs', port, what },
-    raw: {
-      module: 'redis/raw.mjs',
-      port,
-      what: 'ioredis and one list alone',
-      only: ['a', 'b', 'c', 'd100', 'd2p', 'e', 'e2', 'f', 'f2', 'g'],
-    },
-  }
+  const onServer = Object.entries(systems).map(([name, row]) => [name, { what, ...row, port }] as const)
   const plan = {
-    systems: chosen(systems, asked),
+    systems: chosen(Object.fromEntries(onServer), asked),
     jobs: Object.keys(of).length === 0 ? of : chosen(of, asked),
     clear: () => clear(port),
   }

@@ -8,7 +8,7 @@ import { clear } from '../lib/redis.ts'
 import type { AtMost, Beside } from '../lib/report.ts'
 import { figureTable, goalTable } from '../lib/report.ts'
 import type { Plan, Row, Scenario } from '../lib/runner.ts'
-import { chosen, REPEATS, runAll, SCALE } from '../lib/runner.ts'
+import { chosen, REPEATS, refuseUnknown, runAll, SCALE } from '../lib/runner.ts'
 
 // `npm run bench [-- scenarios and systems]`: Offload on SQLite beside its peers.
 const jobs: Record<Scenario, number> = {
@@ -72,6 +72,7 @@ if (redis !== undefined && arePeersHere)
     systems[name] = { module: `peers/${name}.mjs`, port: redis.port, what: 'Redis, nothing on disk' }
 
 const asked = process.argv.slice(2)
+refuseUnknown(asked, systems, jobs)
 const plan: Plan = {
   systems: chosen(systems, asked),
   jobs: chosen(jobs, asked),
