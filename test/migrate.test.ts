@@ -110,8 +110,9 @@ async function documents(backend: Backend): Promise<unknown[]> {
 const targets: [string, () => string][] = [
   ['memory', () => 'memory:'],
   ['sqlite', () => `sqlite:${join(folder, `to-${++places}.db`)}`],
-  ['redis', () => `redis://127.0.0.1:${redis?.port}?prefix=to-${++places}`],
 ]
+if (redis !== undefined)
+  targets.push(['redis', () => `redis://127.0.0.1:${redis.port}?prefix=to-${++places}`])
 
 describe.each(targets)('from sqlite to %s', (_, url) => {
   test('everything goes along as it was: states, attempts, faults, follow-ups, documents and pauses', async () => {

@@ -30,7 +30,7 @@ export const migrate: Command = {
     {
       name: 'queue',
       value: '<name>',
-      help: 'a queue that may hold no job now: its pause goes along; may be given several times',
+      help: 'a queue without jobs, whose pause goes along all the same; may be given several times',
       many: true,
     },
     { name: 'anew', help: 'forget that a move to another place was begun and not finished' },
