@@ -302,6 +302,20 @@ test('what the new store has under the same id, key or name stays in the old one
   expect(await documents(from)).toHaveLength(1)
 })
 
+test('moved back, all is where it was, and queues that are still paused there are told', async () => {
+  const [from, to] = [openMemory(options), openMemory(options)]
+  await furnish(from)
+  const before = await all(from)
+  await migrate(from, to, how)
+  expect(await migrate(to, from, { ...how, to: 'back' })).toMatchObject({
+    left: [],
+    remaining: 0,
+    paused: ['fresh'],
+    idle: expect.arrayContaining(['tried', 'late', 'once', 'notices', 'died']),
+  })
+  expect(await all(from)).toEqual(before)
+})
+
 test('a schedule ticks on at its place where it is moved to, also when the application was started there first', async () => {
   const [old, fresh] = [
     `sqlite:${join(folder, `${++places}.db`)}`,

@@ -45,7 +45,8 @@ export function pastOf(record: JobRecord): Past | undefined {
     state,
     attempt,
     fence,
-    acceptedAt: record.createdAt,
+    // As near as is known. It comes from the clock of a producer, and stores want a whole number.
+    acceptedAt: Math.max(0, Math.trunc(record.createdAt)),
     faults,
     ...(dueAt === undefined ? {} : { dueAt }),
     ...(startedAt === undefined ? {} : { startedAt }),

@@ -36,6 +36,8 @@ export interface Migrated {
   readonly documents: readonly string[]
   /** Queues whose pause went along. */
   readonly paused: readonly string[]
+  /** Queues that were paused in the new store already: nothing of theirs runs until they are resumed there. */
+  readonly idle: readonly string[]
   /** What stays in the old store, and why. */
   readonly left: readonly { readonly what: string; readonly why: string }[]
   /** Jobs that came to the old store in the meantime: its producers still write there. */
@@ -118,6 +120,7 @@ class Move {
       jobs: this.#moved,
       documents: this.#documents,
       paused: this.#journal.queues.filter(({ paused }) => paused).map(({ queue }) => queue),
+      idle: await this.#idle(),
       left: [...kept, ...[...this.#stuck].map(([what, why]) => ({ what, why }))],
       remaining,
     }
@@ -145,6 +148,13 @@ class Move {
     for (const [id, why] of left) this.#left.set(id, why)
     this.#done += jobs.length
     this.#options.onProgress?.(this.#done, Math.max(total, this.#done))
+  }
+
+  async #idle(): Promise<readonly string[]> {
+    const idle: string[] = []
+    for (const { queue, paused } of this.#journal.queues)
+      if (!paused && (await this.#to.ledger.depth(queue)).paused === true) idle.push(queue)
+    return idle
   }
 
   async #pause(queues: Iterable<string>): Promise<void> {

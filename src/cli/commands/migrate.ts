@@ -104,11 +104,13 @@ async function tellPlan({ terminal }: Call, source: Backend): Promise<number> {
 }
 
 function tell({ terminal }: Call, moved: Migrated): number {
-  const { jobs, documents, paused, left, remaining } = moved
+  const { jobs, documents, paused, idle, left, remaining } = moved
   terminal.data(moved)
   terminal.print(`moved ${counted(jobs)}`)
   for (const name of documents) terminal.print(`moved ${name}`)
   if (paused.length > 0) terminal.print(`paused there, as before: ${paused.join(', ')}`)
+  if (idle.length > 0)
+    terminal.print(`paused there, though not here: ${idle.join(', ')}; \`offload resume\` lets them go on`)
   for (const { what, why } of left.slice(0, TOLD)) terminal.print(`left: ${what}: ${why}`)
   if (left.length > TOLD) terminal.print(`left: ${left.length - TOLD} more; --json tells all`)
   if (remaining > 0)
