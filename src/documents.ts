@@ -17,6 +17,9 @@ export interface Documents {
   write(changes: readonly DocumentChange[]): Promise<readonly boolean[]>
 }
 
+/** Every kind that goes along when a store is moved: a new one is added here. */
+export const documentKinds = { schedules: 'schedule', receivers: 'webhook' } as const
+
 export interface DocumentQuery {
   readonly kind: string
   /** Those with these names; `after` and `limit` then mean nothing. */

@@ -24,7 +24,7 @@ export {
   QueueFullError,
 } from './job/errors.ts'
 export { type EndedJob, endedJob } from './job/follow-up.ts'
-export type { FollowUp, Idempotency, Job, JobFault, JobRecord, JobState, LogLine } from './job/job.ts'
+export type { FollowUp, Idempotency, Job, JobFault, JobRecord, JobState, LogLine, Past } from './job/job.ts'
 export { discard, type Outcome, retry, snooze } from './job/outcome.ts'
 export type { RetryOptions } from './job/retry.ts'
 export type { Settlement } from './job/state.ts'

@@ -77,6 +77,8 @@ export type Action =
   | { readonly type: 'redrive'; readonly filter: DeadFilter; readonly before: number; readonly limit: number }
   | { readonly type: 'purge'; readonly filter: DeadFilter; readonly before: number; readonly limit: number }
   | { readonly type: 'pause' | 'resume'; readonly queue: string }
+  /** Waiting and dead jobs that another store has now: nothing is told, and nothing follows. `refused`: it runs, or has ended. */
+  | { readonly type: 'forget'; readonly ids: readonly string[] }
 
 export type ActVerdict = 'done' | 'cancelling' | 'ended' | 'refused' | 'unknown'
 

@@ -108,7 +108,7 @@ export function backendOptions(logger: Logger): BackendOptions {
 }
 
 /** A file must be there: a slip in its name would make an empty queue. @throws USAGE_INVALID, BACKEND_UNAVAILABLE */
-function existing(place: Place): Place {
+export function existing(place: Place): Place {
   checkShared(place.url)
   for (const url of [place.url, place.ledger ?? '']) {
     const file = fileOf(url)

@@ -32,6 +32,7 @@ export const errorCodes = {
   LEDGER_REQUIRED: 'A message broker needs its ledger named.',
   LINK_INVALID: 'The link has expired, or its signature does not fit.',
   MODULE_INVALID: 'The module of tasks cannot be used.',
+  MOVE_REFUSED: 'The jobs cannot be moved to the other store now.',
   NOT_IDLE: 'The queue of a test does not come to rest.',
   OPTION_INVALID: 'An option has a value that cannot be used.',
   PAYLOAD_INVALID: 'The payload holds what JSON cannot carry.',

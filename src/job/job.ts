@@ -26,6 +26,25 @@ export interface Job {
   readonly idempotency?: Idempotency
   /** What is queued when it has ended, in the same step. */
   readonly onDone?: readonly FollowUp[]
+  /** Only when it is moved from another store, and only until it is recorded; no producer sends it. */
+  readonly past?: Past
+}
+
+/** What a job that is moved from another store has lived through there. */
+export interface Past {
+  readonly state: 'queued' | 'scheduled' | 'dead'
+  readonly attempt: number
+  readonly fence: number
+  /** Its place in line is made of it. */
+  readonly acceptedAt: number
+  /** Of a scheduled one. */
+  readonly dueAt?: number
+  readonly startedAt?: number
+  /** Of a dead one. */
+  readonly endedAt?: number
+  readonly faults: readonly JobFault[]
+  readonly progress?: string
+  readonly log?: readonly LogLine[]
 }
 
 export interface Idempotency {

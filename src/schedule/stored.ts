@@ -1,4 +1,5 @@
 import type { Document } from '../documents.ts'
+import { documentKinds } from '../documents.ts'
 import { checkKey, checkName } from '../job/id.ts'
 import { decode, encode, validate } from '../job/payload.ts'
 import type { Calendar, Timing } from './calendar.ts'
@@ -7,7 +8,7 @@ import type { CatchUp, Overlap } from './plan.ts'
 import type { Schedule } from './schedule.ts'
 
 /** The kind of the documents that schedules are. */
-export const KIND = 'schedule'
+export const KIND: string = documentKinds.schedules
 
 /** What the code says of a schedule. When it is the same again, nothing is written. */
 export interface Definition {

@@ -3,6 +3,7 @@ import type { Documents } from '../../documents.ts'
 import { BackendError } from '../../job/errors.ts'
 import type { Job, JobRecord } from '../../job/job.ts'
 import { MAX_LOG_LINES } from '../../job/job.ts'
+import { canBeMoved, jobOf } from '../../job/past.ts'
 import type { Settlement } from '../../job/state.ts'
 import type {
   Acted,
@@ -142,6 +143,8 @@ export class MemoryLedger implements Ledger {
           republish(store, action.queue)
           store.startable(action.queue)
           return { count: 1, verdicts: [] }
+        case 'forget':
+          return each(action.ids, (id) => letGo(store, id))
       }
     })
   }
@@ -207,25 +210,6 @@ function held(store: MemoryStore, { job, fence }: Settlement['claim']): Entry | 
   return entry?.record.state === 'running' && entry.record.fence === fence ? entry : undefined
 }
 
-function jobOf(record: JobRecord): Job {
-  const {
-    state,
-    attempt,
-    fence,
-    dueAt,
-    worker,
-    startedAt,
-    endedAt,
-    cancelling,
-    result,
-    faults,
-    progress,
-    log,
-    ...job
-  } = record
-  return job
-}
-
 function newestFirst(store: MemoryStore, ids: readonly string[] | undefined): Entry[] {
   if (ids === undefined) return [...store.entries.values()].reverse()
   const entries = [...new Set(ids)].map((id) => store.entries.get(id)).filter((entry) => entry !== undefined)
@@ -268,6 +252,14 @@ function cancel(store: MemoryStore, id: string): ActVerdict {
   const wasRunning = entry.record.state === 'running'
   if (!store.apply(entry, { type: 'cancel' })) return 'ended'
   return wasRunning ? 'cancelling' : 'done'
+}
+
+function letGo(store: MemoryStore, id: string): ActVerdict {
+  const entry = store.entries.get(id)
+  if (entry === undefined) return 'unknown'
+  if (!canBeMoved(entry.record.state)) return 'refused'
+  store.letGo(entry)
+  return 'done'
 }
 
 function revive(store: MemoryStore, id: string): ActVerdict {

@@ -2,7 +2,7 @@ import type { BackendOptions } from '../../backend.ts'
 import { followUps } from '../../job/follow-up.ts'
 import type { Job, JobFault, JobRecord, JobState } from '../../job/job.ts'
 import { isEnded } from '../../job/job.ts'
-import { rank } from '../../job/priority.ts'
+import { arrivalOf } from '../../job/past.ts'
 import type { Move } from '../../job/state.ts'
 import { move, rankAfter } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
@@ -70,13 +70,11 @@ export class MemoryStore {
   }
 
   accept(job: Job): void {
-    const scheduled = job.runAt !== undefined && job.runAt > this.now
-    const state = scheduled ? { state: 'scheduled' as const, dueAt: job.runAt } : { state: 'queued' as const }
-    const record: JobRecord = { ...job, ...state, attempt: 0, fence: 0, faults: [], log: [] }
+    const { record, rank } = arrivalOf(job, this.now)
     const entry: Entry = {
       record,
       seq: ++this.#seq,
-      rank: rank(this.now, job.priority),
+      rank,
       open: false,
       isInReady: false,
       alarmAt: Number.POSITIVE_INFINITY,
@@ -86,6 +84,7 @@ export class MemoryStore {
     this.entries.set(job.id, entry)
     if (job.idempotency !== undefined) this.keys.set(job.idempotency.key, entry)
     this.#count(record, 1)
+    if (isEnded(record.state)) this.#ended[record.state as Ended].add(entry)
     this.emit(entry, 'accepted')
     this.#follow(entry)
   }
@@ -139,6 +138,15 @@ export class MemoryStore {
     if (entry.record.idempotency !== undefined) this.keys.delete(entry.record.idempotency.key)
     this.#count(entry.record, -1)
     if (isEnded(entry.record.state)) this.#ended[entry.record.state as Ended].delete(entry)
+  }
+
+  /** Takes out one that another store has now: who stands behind it in its line may go. */
+  letGo(entry: Entry): void {
+    this.forget(entry)
+    entry.open = false
+    entry.record = { ...entry.record, state: 'cancelled' }
+    const { queue, key } = entry.record
+    if (key !== undefined) this.#lineUp(entry, queue, key)
   }
 
   startable(queue: string): void {

@@ -1,7 +1,9 @@
 import type { Accepted, Room } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
+import { arrivalOf } from '../../job/past.ts'
 import { rank } from '../../job/priority.ts'
-import { bodyOf, parseBody } from './codec.ts'
+import { isInLine } from '../../job/state.ts'
+import { bodyOf, headerOf, notesOf, parseBody } from './codec.ts'
 
 /** Jobs for the script to take in: named values of each group, and the ids and bodies that follow. */
 export interface Arrivals {
@@ -17,6 +19,14 @@ interface ArrivingGroup {
   readonly room?: number
   readonly parent?: string
   readonly due?: number
+  /** Of a dead letter: when it died. */
+  readonly dead?: number
+  /** Of one that comes back without a key. */
+  readonly rank?: number
+  /** It has begun before: it goes before the fresh ones of its key. */
+  readonly begun?: true
+  readonly attempt?: number
+  readonly notes?: string
   readonly key?: string
   readonly header?: string
   readonly deadline?: number
@@ -52,8 +62,37 @@ export function followersOf(
   }
 }
 
+/** A job that comes with a past stands where it stood. */
+function groupOfPast(job: Job, now: number): ArrivingGroup {
+  const { record, rank } = arrivalOf(job, now)
+  const { queue, task, priority, key, state, attempt, dueAt, endedAt, deadline } = record
+  const notes = notesOf(record)
+  const isDead = state === 'dead'
+  return {
+    n: 1,
+    queue,
+    task,
+    priority,
+    attempt,
+    header: headerOf(record, rank),
+    ...(isDead ? { dead: endedAt ?? now } : {}),
+    ...(state === 'scheduled' ? { due: dueAt ?? now } : {}),
+    ...(state === 'queued' && key === undefined ? { rank } : {}),
+    ...(key === undefined || isDead ? {} : { key }),
+    ...(isInLine(record) && record.fence > 0 ? { begun: true as const } : {}),
+    ...(notes === undefined ? {} : { notes }),
+    ...(deadline === undefined || isDead ? {} : { deadline }),
+    ...onceOf(job),
+  }
+}
+
+function onceOf({ idempotency }: Job): Pick<ArrivingGroup, 'once' | 'print'> {
+  return idempotency === undefined ? {} : { once: idempotency.key, print: idempotency.fingerprint }
+}
+
 function groupOf(job: Job, now: number, room?: Room): ArrivingGroup {
-  const { queue, task, priority, key, runAt, deadline, idempotency } = job
+  if (job.past !== undefined) return groupOfPast(job, now)
+  const { queue, task, priority, key, runAt, deadline } = job
   const isScheduled = runAt !== undefined && runAt > now
   const header = isScheduled
     ? { s: 's', a: 0, f: 0, u: runAt, k: key }
@@ -68,7 +107,7 @@ function groupOf(job: Job, now: number, room?: Room): ArrivingGroup {
     ...(key === undefined ? {} : { key }),
     ...(isScheduled || key !== undefined ? { header: JSON.stringify(header) } : {}),
     ...(deadline === undefined ? {} : { deadline }),
-    ...(idempotency === undefined ? {} : { once: idempotency.key, print: idempotency.fingerprint }),
+    ...onceOf(job),
   }
 }
 
@@ -76,8 +115,8 @@ function isAlike(a: Job, b: Job): boolean {
   return a.queue === b.queue && a.task === b.task && a.priority === b.priority && isPlain(a) && isPlain(b)
 }
 
-function isPlain({ key, runAt, deadline, idempotency }: Job): boolean {
-  return (key ?? runAt ?? deadline ?? idempotency) === undefined
+function isPlain({ key, runAt, deadline, idempotency, past }: Job): boolean {
+  return (key ?? runAt ?? deadline ?? idempotency ?? past) === undefined
 }
 
 /** What became of each job: the script names those alone that it did not take. */

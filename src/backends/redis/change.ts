@@ -1,6 +1,7 @@
 import { followUps } from '../../job/follow-up.ts'
 import type { Job } from '../../job/job.ts'
 import { isEnded } from '../../job/job.ts'
+import { canBeMoved } from '../../job/past.ts'
 import type { Move } from '../../job/state.ts'
 import { isInLine, move, rankAfter } from '../../job/state.ts'
 import { jobEventTypes } from '../../ledger.ts'
@@ -20,9 +21,11 @@ export interface Group {
   readonly attempt: number
   readonly event?: number
   /** The indexes that the job leaves and enters. */
-  readonly from: 'leases' | 'scheduled' | 'ready' | 'dead' | 'none'
+  readonly from: 'leases' | 'scheduled' | 'ready' | 'fresh' | 'dead' | 'none'
   readonly to: 'done' | 'cancelled' | 'dead' | 'scheduled' | 'ready' | 'none' | 'gone'
   readonly score?: number
+  /** Names the list of fresh ones. */
+  readonly priority?: number
   /** Its number and id: sorts by acceptance. */
   readonly member?: string
   readonly key?: string
@@ -115,6 +118,29 @@ export function purgeOf(stored: Stored): Change {
     attempt,
     from: 'dead',
     to: 'gone',
+    before: state,
+  }
+  return { group, follows: [], seq: stored.body.seq }
+}
+
+/** A job that another store has now goes: nothing is told, and nothing follows. Undefined where it cannot. */
+export function letGoOf(stored: Stored): Change | undefined {
+  const { state, queue, task, attempt, id, key, deadline, priority } = recordOf(stored)
+  if (!canBeMoved(state)) return undefined
+  const isFresh = stored.header === undefined
+  const group: Group = {
+    ids: [id],
+    was: stored.text,
+    becomes: '',
+    queue,
+    task,
+    attempt,
+    from: isFresh ? 'fresh' : leaves(stored, state),
+    to: 'gone',
+    member: memberOf(stored),
+    ...(isFresh ? { priority } : {}),
+    ...(key === undefined ? {} : { key }),
+    ...(deadline === undefined ? {} : { dropDeadline: true as const }),
     before: state,
   }
   return { group, follows: [], seq: stored.body.seq }

@@ -62,8 +62,8 @@ const states: Readonly<Record<Header['s'], JobState>> = {
 
 /** The body without its number. */
 export function bodyOf(job: Job, acceptedAt: number): string {
-  const { task, queue, priority, maxAttempts, createdAt, payload } = job
-  return `${acceptedAt}|${task}|${queue}|${priority}|${maxAttempts}|${createdAt}|${fewOf(job)}\n${payload}`
+  const { task, queue, priority, maxAttempts, createdAt, payload, past } = job
+  return `${past?.acceptedAt ?? acceptedAt}|${task}|${queue}|${priority}|${maxAttempts}|${createdAt}|${fewOf(job)}\n${payload}`
 }
 
 function fewOf({ key, runAt, deadline, trace, tenant, idempotency, onDone }: Job): string {
@@ -126,6 +126,17 @@ export function headerOf(record: JobRecord, newRank: number | undefined): string
     ...(key === undefined ? {} : { k: key }),
   }
   return JSON.stringify(header)
+}
+
+/** The notes on a job that comes with a past, as they are stored; undefined where there are none. */
+export function notesOf({ faults, progress, log }: JobRecord): string | undefined {
+  if (faults.length === 0 && progress === undefined && log.length === 0) return undefined
+  const notes: Notes = {
+    ...(faults.length === 0 ? {} : { faults }),
+    ...(progress === undefined ? {} : { progress }),
+    ...(log.length === 0 ? {} : { log }),
+  }
+  return JSON.stringify(notes)
 }
 
 interface Notes {

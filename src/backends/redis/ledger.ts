@@ -20,7 +20,7 @@ import { watchEvents } from '../database.ts'
 import { eventsOf, jobsIn } from '../wake.ts'
 import { acceptedOf, arrivalsOf, followersOf } from './accept.ts'
 import type { Change } from './change.ts'
-import { changeOf, grouped, purgeOf } from './change.ts'
+import { changeOf, grouped, letGoOf, purgeOf } from './change.ts'
 import type { Claims } from './claim.ts'
 import { claimsOf, receiptOf } from './claim.ts'
 import type { Stored } from './codec.ts'
@@ -206,6 +206,8 @@ export class RedisLedger implements Ledger {
         await this.#at.run(scripts.pause, { args: { queue: action.queue, paused: action.type === 'pause' } })
         if (action.type === 'resume') this.#hints.notify(jobsIn(action.queue))
         return { count: 1, verdicts: [] }
+      case 'forget':
+        return this.#forget(action.ids)
     }
   }
 
@@ -321,6 +323,39 @@ export class RedisLedger implements Ledger {
     for (let from = 0; from < decided.length; from += BATCH)
       for (const { refused } of await this.#apply(decided.slice(from, from + BATCH))) if (!refused) count++
     return { count, verdicts: [] }
+  }
+
+  async #forget(ids: readonly string[]): Promise<Acted> {
+    const verdicts = new Map<string, ActVerdict>()
+    let open = [...new Set(ids)]
+    for (let looks = 0; looks < LOOKS && open.length > 0; looks++) {
+      const again: string[] = []
+      for (let from = 0; from < open.length; from += BATCH)
+        again.push(...(await this.#letGo(open.slice(from, from + BATCH), verdicts)))
+      open = again
+    }
+    const all = ids.map((id) => verdicts.get(id) ?? 'refused')
+    return { count: all.filter((verdict) => verdict === 'done').length, verdicts: all }
+  }
+
+  /** Answers which jobs were no longer as they were seen. */
+  async #letGo(ids: readonly string[], verdicts: Map<string, ActVerdict>): Promise<string[]> {
+    const found = new Map((await this.#look(ids)).map((stored) => [stored.id, stored]))
+    const decided: Decided[] = []
+    for (const [index, id] of ids.entries()) {
+      const stored = found.get(id)
+      const change = stored && letGoOf(stored)
+      if (stored === undefined || change === undefined)
+        verdicts.set(id, stored === undefined ? 'unknown' : 'refused')
+      else decided.push({ stored, change, index })
+    }
+    const again: string[] = []
+    for (const { index, refused } of await this.#apply(decided)) {
+      const id = ids[index] ?? ''
+      if (refused) again.push(id)
+      else verdicts.set(id, 'done')
+    }
+    return again
   }
 
   /** Makes the moves that time alone makes. */

@@ -1,5 +1,6 @@
 import type { Accepted, Room } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
+import { arrivalOf } from '../../job/past.ts'
 import { rank } from '../../job/priority.ts'
 import type { Remembered } from './remember.ts'
 import { remember } from './remember.ts'
@@ -30,15 +31,27 @@ function insert(step: Step, jobs: readonly Job[]): Accepted[] {
   const accepted = jobs.map((job, index): Accepted => {
     const { seq, isNew } = remembered[index] as Remembered
     if (!isNew) return known(step, job, seq) ?? { id: job.id, status: 'duplicate' }
-    step.accepted.set(seq, job)
-    place(step, job, seq, ready)
+    if (job.past !== undefined) {
+      // Who has begun goes before a fresh one of its key, which must stand in the file to be held back.
+      putDown(step, ready)
+      const { record, rank } = arrivalOf(job, step.now)
+      step.settleIn(seq, record, rank)
+    } else {
+      step.accepted.set(seq, job)
+      place(step, job, seq, ready)
+    }
     return { id: job.id, status: 'queued' }
   })
-  for (const { first, last, queue, rank } of ready)
+  putDown(step, ready)
+  return accepted
+}
+
+/** Writes the spans so far. */
+function putDown(step: Step, ready: Ready[]): void {
+  for (const { first, last, queue, rank } of ready.splice(0))
     step.db
       .sql('insert into ready values (?, ?, ?, ?, 0, 0, null, ?, null)')
       .run(first, last, queue, rank, step.publishAt)
-  return accepted
 }
 
 interface Ready extends Span {

@@ -1,7 +1,8 @@
+import { canBeMoved } from '../../job/past.ts'
 import type { Acted, Action, ActVerdict, DeadFilter } from '../../ledger.ts'
 import { forgetJobs } from './retention.ts'
 import type { Row } from './rows.ts'
-import { STATE } from './rows.ts'
+import { recordOf, STATE } from './rows.ts'
 import { takeOneOut } from './spans.ts'
 import type { Step } from './step.ts'
 
@@ -25,6 +26,8 @@ export function act(step: Step, action: Action): Acted {
       if (step.publishAt !== null) republish(step, action.queue)
       step.startable.add(action.queue)
       return { count: 1, verdicts: [] }
+    case 'forget':
+      return each(action.ids, (id) => letGo(step, id))
   }
 }
 
@@ -50,6 +53,15 @@ function cancel(step: Step, id: string): ActVerdict {
   if (row === undefined) return 'unknown'
   if (!step.apply(row, { type: 'cancel' })) return 'ended'
   return row.state === STATE.running ? 'cancelling' : 'done'
+}
+
+function letGo(step: Step, id: string): ActVerdict {
+  const row = byId(step, id)
+  if (row === undefined) return 'unknown'
+  if (!canBeMoved(recordOf(row).state)) return 'refused'
+  step.letGo(row)
+  forgetJobs(step, { first: row.seq, last: row.seq })
+  return 'done'
 }
 
 function revive(step: Step, id: string): ActVerdict {

@@ -1,5 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite'
 import type { Job } from '../../job/job.ts'
+import { arrivalOf } from '../../job/past.ts'
 import { rank } from '../../job/priority.ts'
 import type { Step } from './step.ts'
 
@@ -57,7 +58,8 @@ function isPlain(job: Job | undefined): boolean {
       job?.trace ??
       job?.tenant ??
       job?.idempotency ??
-      job?.onDone) === undefined
+      job?.onDone ??
+      job?.past) === undefined
   )
 }
 
@@ -107,7 +109,7 @@ function rememberEach(step: Step, seq: number, jobs: readonly Job[]): number {
   for (const [nth, job] of jobs.entries()) {
     const { id, queue, task, priority, createdAt, maxAttempts, payload } = job
     const { key = null, runAt = null, deadline = null, tenant = null, idempotency } = job
-    const place = rank(step.now, priority)
+    const { rank: place } = arrivalOf(job, step.now)
     const row = [seq + nth, id, queue, task, priority, createdAt, maxAttempts, place, payload]
     const { key: once = null, fingerprint = null } = idempotency ?? {}
     const few = [textOf(job.trace), tenant, once, fingerprint, textOf(job.onDone)]

@@ -26,6 +26,9 @@ export type StoredEvents = readonly [
   data?: string,
 ]
 
+/** What of a row says where its job is put. */
+type Standing = Pick<Row, 'seq' | 'queue' | 'claim' | 'lease' | 'rank'>
+
 /** What one transaction adds up, to be written once at its end, and whom to wake after it. */
 export class Step {
   readonly db: Connection
@@ -114,6 +117,25 @@ export class Step {
     return true
   }
 
+  /** Takes a job from where it stands, for good: nothing is told, and nothing follows. */
+  letGo(row: Row): void {
+    this.#leave(row, recordOf(row))
+    this.count(row.queue, row.state, -1)
+    if (row.key !== null) this.lines.lineUp(row.queue, row.key)
+  }
+
+  /** Puts a job that comes with a past where it stood; `rank` is in its row already. */
+  settleIn(seq: number, record: JobRecord, rank: number): void {
+    const { queue, key, faults, progress, log } = record
+    this.#enter({ seq, queue, rank, claim: null, lease: null }, record, rank)
+    if (faults.length > 0) this.note(seq, 'faults', JSON.stringify(faults))
+    if (progress !== undefined) this.note(seq, 'progress', progress)
+    if (log.length > 0) this.note(seq, 'log', JSON.stringify(log))
+    this.count(queue, STATE[record.state], 1)
+    this.tell('accepted', record, record.attempt)
+    if (key !== undefined) this.lines.lineUp(queue, key)
+  }
+
   /** Has the follow-ups of an ended job accepted with its end. */
   follow(seq: number, after: JobRecord): void {
     for (const job of followUps(after, this.now)) this.#following.push({ seq, job })
@@ -134,7 +156,7 @@ export class Step {
     if (before.deadline !== undefined) this.dropDeadline(seq, before.deadline)
   }
 
-  #enter({ seq, queue, claim, lease, rank: oldRank }: Row, after: JobRecord, rank: number): void {
+  #enter({ seq, queue, claim, lease, rank: oldRank }: Standing, after: JobRecord, rank: number): void {
     const { state, attempt, fence, startedAt: started = null, dueAt = null } = after
     const open = state === 'queued' && after.key === undefined
     if (rank !== oldRank) this.db.sql('update jobs set rank = ? where seq = ?').run(rank, seq)

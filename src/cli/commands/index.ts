@@ -7,6 +7,7 @@ import { doctor } from './doctor.ts'
 import { enqueue } from './enqueue.ts'
 import { job } from './job.ts'
 import { jobs } from './jobs.ts'
+import { migrate } from './migrate.ts'
 import { pause, resume } from './pause.ts'
 import { retry } from './retry.ts'
 import { schedules } from './schedules.ts'
@@ -27,6 +28,7 @@ export const commands: readonly Command[] = [
   cancel,
   retry,
   ...schedules,
+  migrate,
   doctor,
   completion,
 ]

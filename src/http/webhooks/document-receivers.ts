@@ -1,11 +1,12 @@
 import type { Documents } from '../../documents.ts'
+import { documentKinds } from '../../documents.ts'
 import { decode } from '../../job/payload.ts'
 import type { DisabledReceiver, Receivers } from './receivers.ts'
 
 /** What is needed of the documents of a store. */
 export type ReceiverDocuments = Pick<Documents, 'list' | 'write'>
 
-const KIND = 'webhook'
+const KIND = documentKinds.receivers
 const PAGE = 1000
 
 /** Known to every process on the store of the jobs, and after a restart. `open` is called when it is first needed. */

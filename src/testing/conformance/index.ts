@@ -1,3 +1,4 @@
+import { arriving } from './arriving.ts'
 import type { ConformanceCase } from './case.ts'
 import { documents } from './documents.ts'
 import { following } from './following.ts'
@@ -15,5 +16,6 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...watching,
   ...documents,
   ...following,
+  ...arriving,
   ...model,
 ]

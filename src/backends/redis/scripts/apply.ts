@@ -21,6 +21,8 @@ end
 local function leave(g, ids)
   if g.from == 'leases' or g.from == 'scheduled' or g.from == 'dead' then
     redis.call('ZREM', K .. g.from, unpack(ids))
+  elseif g.from == 'fresh' then
+    for _, id in ipairs(ids) do redis.call('LREM', K .. 'fresh:' .. g.queue .. ':' .. g.priority, 1, id) end
   elseif g.from == 'ready' then
     redis.call('ZREM', K .. 'ready:' .. g.queue, g.member)
   end

@@ -127,15 +127,24 @@ local function place(g, ids, bodies)
   redis.call('HSET', K .. 'jobs', unpack(rows))
   if g.once then redis.call('HSET', K .. 'once', g.once, g.print .. '\\n' .. ids[1]) end
   if g.deadline then redis.call('ZADD', K .. 'deadlines', g.deadline, ids[1]) end
+  if g.notes then redis.call('HSET', K .. 'notes', ids[1], g.notes) end
+  if g.header then redis.call('HSET', K .. 'state', ids[1], g.header) end
+  local member = string.format('%016d', last) .. ids[1]
+  if g.key and (g.begun or not g.due) then
+    redis.call('ZADD', K .. 'line:' .. g.queue .. ' ' .. g.key, (g.begun and 0 or 2251799813685248) + last, member)
+    settleLine(g.queue, g.key)
+  end
   if g.due then
-    redis.call('HSET', K .. 'state', ids[1], g.header)
     redis.call('ZADD', K .. 'scheduled', g.due, ids[1])
     count(g.queue, 'scheduled', 1)
+  elseif g.dead then
+    redis.call('ZADD', K .. 'dead', g.dead, ids[1])
+    count(g.queue, 'dead', 1)
+  elseif g.rank then
+    redis.call('ZADD', K .. 'ready:' .. g.queue, g.rank, member)
+    opened(g.queue, ids)
+    count(g.queue, 'queued', 1)
   elseif g.key then
-    redis.call('HSET', K .. 'state', ids[1], g.header)
-    redis.call('ZADD', K .. 'line:' .. g.queue .. ' ' .. g.key, 2251799813685248 + last,
-      string.format('%016d', last) .. ids[1])
-    settleLine(g.queue, g.key)
     count(g.queue, 'queued', 1)
   else
     local length = redis.call('RPUSH', K .. 'fresh:' .. g.queue .. ':' .. g.priority, unpack(ids))
@@ -143,7 +152,7 @@ local function place(g, ids, bodies)
     publish(ids)
     count(g.queue, 'queued', n)
   end
-  tell(0, g.queue, g.task, 0, ids)
+  tell(0, g.queue, g.task, g.attempt or 0, ids)
 end
 
 -- Answers in out, for each job that is not taken: its number, why, and what is known of the one before.
