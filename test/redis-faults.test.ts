@@ -102,13 +102,13 @@ describe('the network before a Redis server', () => {
       scene.work()
       scene.load()
       await scene.flows()
-      producing.weather = { resetAfter: 8000, slice: 700 }
-      working.weather = { resetAfter: 16_000, slice: 700 }
+      producing.weather = { resetAfter: 16_000, slice: 700 }
+      working.weather = { resetAfter: 24_000, slice: 700 }
       for (const link of [producing, working]) link.cut()
       const connections = async (): Promise<number> =>
         Number(/total_connections_received:(\d+)/.exec(await redis.ask('info', 'stats'))?.[1])
       const before = await connections()
-      await scene.flows(1000)
+      await scene.flows(800)
       const cuts = (await connections()) - before
       for (const link of [producing, working]) link.weather = {}
       await scene.flows()

@@ -82,27 +82,24 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Waits until so many more jobs than now were accepted and handlers ran. */
-  async flows(more = 30): Promise<void> {
+  flows(more = 30): Promise<void> {
     const [accepted, runs] = [this.accepted.size + more, this.runs.size + more]
-    await until(`${more} more jobs accepted and run (${this.state})`, async () => {
-      return this.accepted.size >= accepted && this.runs.size >= runs
-    })
-  }
-
-  get state(): string {
-    return `${this.accepted.size} accepted, ${this.runs.size} run, refused ${JSON.stringify([...this.refusals])}`
+    return this.#until(
+      `${more} more jobs accepted and run`,
+      () => this.accepted.size >= accepted && this.runs.size >= runs,
+    )
   }
 
   /** Milliseconds from now, which is when the server is back, until a handler begins. */
   async nextRun(): Promise<number> {
     const back = performance.now()
-    await until(`a run (${this.state})`, async () => this.#lastRun > back)
+    await this.#until('a run', () => this.#lastRun > back)
     return Math.round(this.#lastRun - back)
   }
 
-  async nextAcceptance(): Promise<void> {
+  nextAcceptance(): Promise<void> {
     const before = this.#lastAccepted
-    await until(`an acceptance (${this.state})`, async () => this.#lastAccepted > before)
+    return this.#until('an acceptance', () => this.#lastAccepted > before)
   }
 
   /** Ends the load, waits until all jobs have ended, and compares both ledgers. */
@@ -113,7 +110,7 @@ export class Scene implements AsyncDisposable {
       const { ready, running, scheduled } = await reader.depth()
       return (ready ?? 0) + (running ?? 0) + (scheduled ?? 0)
     }
-    const stuck = await until(`the end of all jobs (${this.state})`, async () => (await open()) === 0).then(
+    const stuck = await until('the end of all jobs', async () => (await open()) === 0).then(
       () => 0,
       open,
     )
@@ -131,6 +128,18 @@ export class Scene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.rest()
     await Promise.all([this.producer.close(), this.worker.close()])
+  }
+
+  async #until(what: string, isSo: () => boolean): Promise<void> {
+    try {
+      await until(what, async () => isSo())
+    } catch (cause) {
+      const refused = JSON.stringify([...this.refusals])
+      throw new Error(
+        `no ${what}: ${this.accepted.size} accepted, ${this.runs.size} run, refused ${refused}`,
+        { cause },
+      )
+    }
   }
 
   /** How often the record says of each job that it was done, from the first event to one made for this. */
