@@ -212,26 +212,24 @@ describe('under load', () => {
 })
 
 describe('sentinels that give the group another master under load', () => {
-  const failsOver =
-    (query: string, check: (lost: number) => void) =>
-    async (): Promise<void> => {
-      await using group = await startSentinel()
-      if (group === undefined) throw new Error('no Redis here: install redis-server')
-      const hosts = group.sentinels.map((port) => `127.0.0.1:${port}`).join(',')
-      const url = `redis://${hosts}?sentinel=${group.name}${query}`
-      await using scene = new Scene({ producer: url, worker: url, direct: url })
-      scene.work()
-      scene.load()
-      await scene.flows()
-      const old = await group.killMaster()
-      await group.failedOver(old)
-      const back = await scene.nextRun()
-      await scene.flows()
-      const tally = await scene.count()
-      told(`master killed, sentinels${query}`, tally, [back])
-      expect(tally).toMatchObject({ finishedTwice: 0, stuck: 0 })
-      check(tally.lost)
-    }
+  const failsOver = (query: string, check: (lost: number) => void) => async (): Promise<void> => {
+    await using group = await startSentinel()
+    if (group === undefined) throw new Error('no Redis here: install redis-server')
+    const hosts = group.sentinels.map((port) => `127.0.0.1:${port}`).join(',')
+    const url = `redis://${hosts}?sentinel=${group.name}${query}`
+    await using scene = new Scene({ producer: url, worker: url, direct: url })
+    scene.work()
+    scene.load()
+    await scene.flows()
+    const old = await group.killMaster()
+    await group.failedOver(old)
+    const back = await scene.nextRun()
+    await scene.flows()
+    const tally = await scene.count()
+    told(`master killed, sentinels${query}`, tally, [back])
+    expect(tally).toMatchObject({ finishedTwice: 0, stuck: 0 })
+    check(tally.lost)
+  }
 
   test(
     'lose no more than what the replica had not been sent',

@@ -55,7 +55,7 @@ export class Scene implements AsyncDisposable {
     this.#places = places
     this.#job = task('fault.job', {
       input: z.object({ n: z.number(), filler: z.string().optional() }),
-      retry: { attempts: 100, delay: 50 },
+      retry: { attempts: 100 },
       run: async ({ n }, job) => {
         this.#lastRun = performance.now()
         this.runs.set(job.id, (this.runs.get(job.id) ?? 0) + 1)
@@ -110,10 +110,7 @@ export class Scene implements AsyncDisposable {
       const { ready, running, scheduled } = await reader.depth()
       return (ready ?? 0) + (running ?? 0) + (scheduled ?? 0)
     }
-    const stuck = await until('the end of all jobs', async () => (await open()) === 0).then(
-      () => 0,
-      open,
-    )
+    const stuck = await until('the end of all jobs', async () => (await open()) === 0).then(() => 0, open)
     const ends = await this.#ends(reader)
     return {
       accepted: this.accepted.size,
@@ -181,7 +178,7 @@ export class Scene implements AsyncDisposable {
   }
 
   #open(url: string): Offload {
-    const limits = { timeout: '2s' }
+    const limits = { timeout: '2s' } as const
     return offload({ url, tasks: [this.#job], logger: silentLogger, limits, retention: KEEP_ALL })
   }
 }
