@@ -33,7 +33,7 @@ describe('with a file that is appended to, a Redis server', () => {
     'may stop and start again under load: nothing accepted is lost',
     async () => {
       await using redis = await server(FILE)
-      await using scene = new Scene(at(redis))
+      await using scene = new Scene(at(redis), { longMs: 300 })
       scene.work()
       scene.load()
       const back: number[] = []
@@ -52,7 +52,7 @@ describe('with a file that is appended to, a Redis server', () => {
     'may be killed under load, where each write is synced: nothing accepted is lost',
     async () => {
       await using redis = await server([...FILE, '--appendfsync', 'always'])
-      await using scene = new Scene(at(redis))
+      await using scene = new Scene(at(redis), { longMs: 300 })
       scene.work()
       scene.load()
       const back: number[] = []
@@ -74,7 +74,7 @@ describe('with a file that is appended to, a Redis server', () => {
     'may be frozen for longer than a call may take: calls are refused, and all goes on by itself',
     async () => {
       await using redis = await server()
-      await using scene = new Scene(at(redis))
+      await using scene = new Scene(at(redis), { longMs: 300 })
       scene.work()
       scene.load()
       await scene.flows()
@@ -98,7 +98,7 @@ describe('the network before a Redis server', () => {
       await using redis = await server()
       await using producing = await Link.to(redis.port, Math.random)
       await using working = await Link.to(redis.port, Math.random)
-      await using scene = new Scene(through(producing, working, redis))
+      await using scene = new Scene(through(producing, working, redis), { longMs: 300 })
       scene.work()
       scene.load()
       await scene.flows()
@@ -124,7 +124,7 @@ describe('the network before a Redis server', () => {
       await using redis = await server()
       await using producing = await Link.to(redis.port, Math.random)
       await using working = await Link.to(redis.port, Math.random)
-      await using scene = new Scene(through(producing, working, redis))
+      await using scene = new Scene(through(producing, working, redis), { longMs: 300 })
       scene.work()
       scene.load()
       await scene.flows()
@@ -146,7 +146,7 @@ describe('the network before a Redis server', () => {
       await using redis = await server()
       await using producing = await Link.to(redis.port, Math.random)
       await using working = await Link.to(redis.port, Math.random)
-      await using scene = new Scene(through(producing, working, redis))
+      await using scene = new Scene(through(producing, working, redis), { longMs: 300 })
       scene.work()
       scene.load()
       for (const way of ['up', 'down'] as const) {
@@ -167,7 +167,7 @@ describe('under load', () => {
     (...command: readonly string[]) =>
     async (): Promise<void> => {
       await using redis = await server()
-      await using scene = new Scene(at(redis))
+      await using scene = new Scene(at(redis), { longMs: 300 })
       scene.work()
       scene.load()
       await scene.flows()
@@ -217,7 +217,7 @@ describe('sentinels that give the group another master under load', () => {
     if (group === undefined) throw new Error('no Redis here: install redis-server')
     const hosts = group.sentinels.map((port) => `127.0.0.1:${port}`).join(',')
     const url = `redis://${hosts}?sentinel=${group.name}${query}`
-    await using scene = new Scene({ producer: url, worker: url, direct: url })
+    await using scene = new Scene({ producer: url, worker: url, direct: url }, { longMs: 300 })
     scene.work()
     scene.load()
     await scene.flows()
