@@ -33,7 +33,7 @@ describe('with a file that is appended to, a Redis server', () => {
     'may stop and start again under load: nothing accepted is lost',
     async () => {
       await using redis = await server(FILE)
-      await using scene = new Scene(at(redis))
+      await using scene = new Scene(at(redis), { longMs: 300 })
       scene.work()
       scene.load()
       const back: number[] = []
@@ -52,7 +52,7 @@ describe('with a file that is appended to, a Redis server', () => {
     'may be killed under load, where each write is synced: nothing accepted is lost',
     async () => {
       await using redis = await server([...FILE, '--appendfsync', 'always'])
-      await using scene = new Scene(at(redis))
+      await using scene = new Scene(at(redis), { longMs: 300 })
       scene.work()
       scene.load()
       const back: number[] = []
@@ -74,7 +74,7 @@ describe('with a file that is appended to, a Redis server', () => {
     'may be frozen for longer than a call may take: calls are refused, and all goes on by itself',
     async () => {
       await using redis = await server()
-      await using scene = new Scene(at(redis))
+      await using scene = new Scene(at(redis), { longMs: 300 })
       scene.work()
       scene.load()
       await scene.flows()
@@ -98,17 +98,17 @@ describe('the network before a Redis server', () => {
       await using redis = await server()
       await using producing = await Link.to(redis.port, Math.random)
       await using working = await Link.to(redis.port, Math.random)
-      await using scene = new Scene(through(producing, working, redis))
+      await using scene = new Scene(through(producing, working, redis), { longMs: 300 })
       scene.work()
       scene.load()
       await scene.flows()
-      producing.weather = { resetAfter: 8000, slice: 700 }
-      working.weather = { resetAfter: 16_000, slice: 700 }
+      producing.weather = { resetAfter: 16_000, slice: 700 }
+      working.weather = { resetAfter: 24_000, slice: 700 }
       for (const link of [producing, working]) link.cut()
       const connections = async (): Promise<number> =>
         Number(/total_connections_received:(\d+)/.exec(await redis.ask('info', 'stats'))?.[1])
       const before = await connections()
-      await scene.flows(1000)
+      await scene.flows(800)
       const cuts = (await connections()) - before
       for (const link of [producing, working]) link.weather = {}
       await scene.flows()
@@ -124,7 +124,7 @@ describe('the network before a Redis server', () => {
       await using redis = await server()
       await using producing = await Link.to(redis.port, Math.random)
       await using working = await Link.to(redis.port, Math.random)
-      await using scene = new Scene(through(producing, working, redis))
+      await using scene = new Scene(through(producing, working, redis), { longMs: 300 })
       scene.work()
       scene.load()
       await scene.flows()
@@ -146,7 +146,7 @@ describe('the network before a Redis server', () => {
       await using redis = await server()
       await using producing = await Link.to(redis.port, Math.random)
       await using working = await Link.to(redis.port, Math.random)
-      await using scene = new Scene(through(producing, working, redis))
+      await using scene = new Scene(through(producing, working, redis), { longMs: 300 })
       scene.work()
       scene.load()
       for (const way of ['up', 'down'] as const) {
@@ -167,7 +167,7 @@ describe('under load', () => {
     (...command: readonly string[]) =>
     async (): Promise<void> => {
       await using redis = await server()
-      await using scene = new Scene(at(redis))
+      await using scene = new Scene(at(redis), { longMs: 300 })
       scene.work()
       scene.load()
       await scene.flows()
@@ -212,26 +212,24 @@ describe('under load', () => {
 })
 
 describe('sentinels that give the group another master under load', () => {
-  const failsOver =
-    (query: string, check: (lost: number) => void) =>
-    async (): Promise<void> => {
-      await using group = await startSentinel()
-      if (group === undefined) throw new Error('no Redis here: install redis-server')
-      const hosts = group.sentinels.map((port) => `127.0.0.1:${port}`).join(',')
-      const url = `redis://${hosts}?sentinel=${group.name}${query}`
-      await using scene = new Scene({ producer: url, worker: url, direct: url })
-      scene.work()
-      scene.load()
-      await scene.flows()
-      const old = await group.killMaster()
-      await group.failedOver(old)
-      const back = await scene.nextRun()
-      await scene.flows()
-      const tally = await scene.count()
-      told(`master killed, sentinels${query}`, tally, [back])
-      expect(tally).toMatchObject({ finishedTwice: 0, stuck: 0 })
-      check(tally.lost)
-    }
+  const failsOver = (query: string, check: (lost: number) => void) => async (): Promise<void> => {
+    await using group = await startSentinel()
+    if (group === undefined) throw new Error('no Redis here: install redis-server')
+    const hosts = group.sentinels.map((port) => `127.0.0.1:${port}`).join(',')
+    const url = `redis://${hosts}?sentinel=${group.name}${query}`
+    await using scene = new Scene({ producer: url, worker: url, direct: url }, { longMs: 300 })
+    scene.work()
+    scene.load()
+    await scene.flows()
+    const old = await group.killMaster()
+    await group.failedOver(old)
+    const back = await scene.nextRun()
+    await scene.flows()
+    const tally = await scene.count()
+    told(`master killed, sentinels${query}`, tally, [back])
+    expect(tally).toMatchObject({ finishedTwice: 0, stuck: 0 })
+    check(tally.lost)
+  }
 
   test(
     'lose no more than what the replica had not been sent',

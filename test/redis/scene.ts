@@ -55,7 +55,7 @@ export class Scene implements AsyncDisposable {
     this.#places = places
     this.#job = task('fault.job', {
       input: z.object({ n: z.number(), filler: z.string().optional() }),
-      retry: { attempts: 100, delay: 50 },
+      retry: { attempts: 100 },
       run: async ({ n }, job) => {
         this.#lastRun = performance.now()
         this.runs.set(job.id, (this.runs.get(job.id) ?? 0) + 1)
@@ -82,27 +82,24 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Waits until so many more jobs than now were accepted and handlers ran. */
-  async flows(more = 30): Promise<void> {
+  flows(more = 30): Promise<void> {
     const [accepted, runs] = [this.accepted.size + more, this.runs.size + more]
-    await until(`${more} more jobs accepted and run (${this.state})`, async () => {
-      return this.accepted.size >= accepted && this.runs.size >= runs
-    })
-  }
-
-  get state(): string {
-    return `${this.accepted.size} accepted, ${this.runs.size} run, refused ${JSON.stringify([...this.refusals])}`
+    return this.#until(
+      `${more} more jobs accepted and run`,
+      () => this.accepted.size >= accepted && this.runs.size >= runs,
+    )
   }
 
   /** Milliseconds from now, which is when the server is back, until a handler begins. */
   async nextRun(): Promise<number> {
     const back = performance.now()
-    await until(`a run (${this.state})`, async () => this.#lastRun > back)
+    await this.#until('a run', () => this.#lastRun > back)
     return Math.round(this.#lastRun - back)
   }
 
-  async nextAcceptance(): Promise<void> {
+  nextAcceptance(): Promise<void> {
     const before = this.#lastAccepted
-    await until(`an acceptance (${this.state})`, async () => this.#lastAccepted > before)
+    return this.#until('an acceptance', () => this.#lastAccepted > before)
   }
 
   /** Ends the load, waits until all jobs have ended, and compares both ledgers. */
@@ -113,10 +110,7 @@ export class Scene implements AsyncDisposable {
       const { ready, running, scheduled } = await reader.depth()
       return (ready ?? 0) + (running ?? 0) + (scheduled ?? 0)
     }
-    const stuck = await until(`the end of all jobs (${this.state})`, async () => (await open()) === 0).then(
-      () => 0,
-      open,
-    )
+    const stuck = await until('the end of all jobs', async () => (await open()) === 0).then(() => 0, open)
     const ends = await this.#ends(reader)
     return {
       accepted: this.accepted.size,
@@ -131,6 +125,18 @@ export class Scene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.rest()
     await Promise.all([this.producer.close(), this.worker.close()])
+  }
+
+  async #until(what: string, isSo: () => boolean): Promise<void> {
+    try {
+      await until(what, async () => isSo())
+    } catch (cause) {
+      const refused = JSON.stringify([...this.refusals])
+      throw new Error(
+        `no ${what}: ${this.accepted.size} accepted, ${this.runs.size} run, refused ${refused}`,
+        { cause },
+      )
+    }
   }
 
   /** How often the record says of each job that it was done, from the first event to one made for this. */
@@ -172,7 +178,7 @@ export class Scene implements AsyncDisposable {
   }
 
   #open(url: string): Offload {
-    const limits = { timeout: '2s' }
+    const limits = { timeout: '2s' } as const
     return offload({ url, tasks: [this.#job], logger: silentLogger, limits, retention: KEEP_ALL })
   }
 }

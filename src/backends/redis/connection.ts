@@ -2,7 +2,7 @@ import type { BackendOptions } from '../../backend.ts'
 import { sleep, systemClock } from '../../clock.ts'
 import { BackendError } from '../../job/errors.ts'
 import type { Client } from './client.ts'
-import { coded, faultOf } from './faults.ts'
+import { CONNECT, coded, faultOf } from './faults.ts'
 import type { Durability } from './location.ts'
 import type { Script } from './scripts/index.ts'
 
@@ -150,7 +150,7 @@ export class Connection {
     for (;;) {
       this.#checkOpen()
       if (last !== undefined) await this.#rest(last, until)
-      await this.#untilReady(until)
+      await this.#untilReady(until, last)
       try {
         return await call()
       } catch (error) {
@@ -172,7 +172,8 @@ export class Connection {
       )
   }
 
-  async #untilReady(until: number): Promise<void> {
+  /** @param met why the call has to be made again, which is said where nothing else is known */
+  async #untilReady(until: number, met?: unknown): Promise<void> {
     const client = this.#client
     if (client.status === 'ready') return
     await new Promise<void>((resolve, reject) => {
@@ -184,9 +185,9 @@ export class Connection {
         else reject(error)
       }
       const onReady = (): void => end()
-      const onEnd = (): void => end(this.#closed ? closed() : coded(this.#lastError, 'cannot be reached'))
+      const onEnd = (): void => end(this.#closed ? closed() : coded(this.#lastError, CONNECT))
       const cancel = systemClock.after(Math.max(0, until - systemClock.elapsed()), () =>
-        end(coded(this.#lastError ?? new Error('no server answered in time'), 'cannot be reached')),
+        end(coded(this.#lastError ?? met ?? new Error('no server answered in time'), CONNECT)),
       )
       client.on('ready', onReady)
       client.on('end', onEnd)

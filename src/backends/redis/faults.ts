@@ -15,6 +15,9 @@ const REFUSED =
   /^(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|UNBLOCKED|NOREPLICAS|BUSY |FAILOVER|UNAVAILABLE)/
 const FINAL = /^(?:ERR|OOM|MISCONF|WRONGTYPE|NOPERM|NOAUTH|WRONGPASS|DENIED|EXECABORT|CROSSSLOT|NOPROTO)/
 
+/** What failed when there is no connection. */
+export const CONNECT = 'cannot be reached'
+
 export function faultOf(error: unknown): Fault {
   if (error instanceof OffloadError) return 'final'
   const { message } = error as Error
@@ -59,7 +62,13 @@ export function coded(error: unknown, what: string): OffloadError {
     )
   if (/^(?:NOAUTH|WRONGPASS|ERR invalid password|ERR AUTH)/.test(text))
     return unavailable('check the user and password in the url: redis://user:password@host')
-  if (text.startsWith('NOPERM'))
+  if (text.startsWith('WRONGTYPE'))
+    return new BackendError(
+      'BACKEND_CORRUPT',
+      `redis ${what}: keys with this prefix belong to something else; choose another ?prefix=`,
+      { cause: error },
+    )
+  if (/^NOPERM|^ERR The user executing the script/.test(text))
     return unavailable(
       'the user of the url may not do this: grant it ~{prefix}:* &{prefix}:* +@read +@write +@scripting +@pubsub +@connection +@transaction +info +time',
     )
@@ -68,6 +77,10 @@ export function coded(error: unknown, what: string): OffloadError {
   if (/certificate|SSL|TLS|tls/.test(text) || code?.startsWith('ERR_TLS') || code?.startsWith('ERR_SSL'))
     return unavailable(
       'rediss: needs a server with TLS and a certificate that Node trusts (NODE_EXTRA_CA_CERTS names your own)',
+    )
+  if (what === CONNECT)
+    return unavailable(
+      'check that a redis server is at the host and port of the url, which is redis: for a plain port and rediss: for one with TLS; this process goes on trying',
     )
   return unavailable('nothing was lost that was accepted; this process goes on trying to connect')
 }

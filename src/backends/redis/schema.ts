@@ -2,6 +2,7 @@ import { BackendError, OffloadError } from '../../job/errors.ts'
 import type { Logger } from '../../log.ts'
 import type { Connection } from './connection.ts'
 import type { Durability } from './location.ts'
+import { scripts } from './scripts/index.ts'
 
 /** The version of the keys (docs/backends/redis.md), in the field `version` of the hash `meta`. */
 const VERSION = 1
@@ -28,7 +29,14 @@ export async function checkStore(at: Connection, sure: Durability, logger: Logge
       'BACKEND_NEWER',
       `the keys ${at.key('*')} have version ${found}, this release knows up to ${VERSION}: upgrade offload here; nothing was changed`,
     )
+  await checkRights(at)
   for (const text of warningsOf(info, sure)) logger.warn({ redis: version }, text)
+}
+
+/** A user who may not do all that the scripts do is refused now, not in the middle of a step. */
+async function checkRights(at: Connection): Promise<void> {
+  await at.run(scripts.due, { args: { limit: 0 } })
+  await at.command('PUBLISH', at.key('jobs'), '')
 }
 
 /** That of the keys, which it is given if it is the first. A full server of ours is opened all the same: workers make room. */

@@ -1,5 +1,9 @@
-/** Extends leases, and carries what the handlers reported. Answers held, lost or cancelled for each. */
+/**
+ * Extends leases, and carries what the handlers reported. Answers held, lost or cancelled for each. The first write could
+ * only free memory: after it a full server refuses none of the others, and a long job keeps its lease.
+ */
 export const renewScript: string = `
+redis.call('HDEL', K .. 'notes', '')
 local ids = {}
 for i, beat in ipairs(args.beats) do ids[i] = beat.id end
 local headers = redis.call('HMGET', K .. 'state', unpack(ids))
