@@ -18,6 +18,7 @@ import { silentLogger } from '../src/log.ts'
 import type { MigrateOptions } from '../src/migrate/migrate.ts'
 import { migrate } from '../src/migrate/migrate.ts'
 import { Desk } from './cli/program.ts'
+import { needs } from './servers.ts'
 
 const options: BackendOptions = {
   clock: systemClock,
@@ -28,8 +29,7 @@ const options: BackendOptions = {
 const how: MigrateOptions = { clock: systemClock, to: 'there', waitMs: 0 }
 const folder = mkdtempSync(join(tmpdir(), 'offload-migrate-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-const redis = await startRedis()
-afterAll(() => redis?.stop())
+const redis = await needs('redis', startRedis)
 let places = 0
 
 async function open(url: string): Promise<Backend> {

@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { startRedis } from '../scripts/servers/redis.ts'
 import type { RedisServer } from '../scripts/servers/server.ts'
 import { silentLogger } from '../src/log.ts'
+import { needs } from './servers.ts'
 
 const PASSWORD = 'sesame-open'
 const IN_MEMORY = ['--save', '', '--appendonly', 'no']
@@ -19,6 +20,8 @@ const job = task('errors.job', {
     ran.push(name)
   },
 })
+
+const isMissing = (await needs('redis', startRedis)) === undefined
 
 async function server(settings?: readonly string[], tls = false): Promise<RedisServer> {
   const started = await startRedis(settings, { tls })
@@ -62,7 +65,7 @@ async function warnings(redis: RedisServer): Promise<string[]> {
   return said
 }
 
-describe('who may not', () => {
+describe.skipIf(isMissing)('who may not', () => {
   test('is told of a wrong or missing password, and a worker begins when it is right', async () => {
     await using redis = await server([...IN_MEMORY, '--requirepass', 'another'])
     const url = `redis://:${PASSWORD}@127.0.0.1:${redis.port}`
@@ -87,7 +90,7 @@ describe('who may not', () => {
   })
 })
 
-describe('where no usable server is', () => {
+describe.skipIf(isMissing)('where no usable server is', () => {
   test('a port that nobody listens on is named, and a worker begins when the server does', async () => {
     await using redis = await server()
     await redis.kill()
@@ -141,7 +144,7 @@ describe('where no usable server is', () => {
   })
 })
 
-describe('what is in the server', () => {
+describe.skipIf(isMissing)('what is in the server', () => {
   test('keys of something else under the prefix are refused, and nothing is changed', async () => {
     await using redis = await server()
     await redis.ask('set', '{offload}:meta', 'mine')

@@ -7,6 +7,7 @@ import type { RedisServer } from '../scripts/servers/server.ts'
 import { until } from '../scripts/servers/until.ts'
 import type { Places } from './redis/scene.ts'
 import { Scene, survived, told } from './redis/scene.ts'
+import { needs } from './servers.ts'
 
 /** 50 for the figures. */
 const rounds = Number(process.env.OFFLOAD_FAULT_ROUNDS ?? 3)
@@ -22,13 +23,15 @@ const through = (producer: Link, worker: Link, { url }: RedisServer): Places => 
   direct: url,
 })
 
+const isMissing = (await needs('redis', startRedis)) === undefined
+
 async function server(settings?: readonly string[]): Promise<RedisServer> {
   const started = await startRedis(settings)
   if (started === undefined) throw new Error('no Redis here: install redis-server')
   return started
 }
 
-describe('with a file that is appended to, a Redis server', () => {
+describe.skipIf(isMissing)('with a file that is appended to, a Redis server', () => {
   test(
     'may stop and start again under load: nothing accepted is lost',
     async () => {
@@ -91,7 +94,7 @@ describe('with a file that is appended to, a Redis server', () => {
   )
 })
 
-describe('the network before a Redis server', () => {
+describe.skipIf(isMissing)('the network before a Redis server', () => {
   test(
     'may cut connections in the middle of any byte, both ways: nothing is lost, nothing ends twice',
     async () => {
@@ -161,7 +164,7 @@ describe('the network before a Redis server', () => {
   )
 })
 
-describe('under load', () => {
+describe.skipIf(isMissing)('under load', () => {
   /** Says a command to the server again and again while jobs flow. */
   const survives =
     (...command: readonly string[]) =>
@@ -211,7 +214,7 @@ describe('under load', () => {
   )
 })
 
-describe('sentinels that give the group another master under load', () => {
+describe.skipIf(isMissing)('sentinels that give the group another master under load', () => {
   const failsOver = (query: string, check: (lost: number) => void) => async (): Promise<void> => {
     await using group = await startSentinel()
     if (group === undefined) throw new Error('no Redis here: install redis-server')
