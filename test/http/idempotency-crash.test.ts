@@ -76,7 +76,12 @@ for (const answered of [0, 1, 40])
     expect(jobs).toHaveLength(1)
     expect(new Set(replies.map(({ id }) => id))).toEqual(new Set([jobs[0]?.id]))
     expect(replies.filter(({ isReplayed }) => !isReplayed).length).toBeLessThanOrEqual(1)
-    for (const refusal of client.refusals) expect(refusal).toEqual({ status: 409, retryAfter: '1' })
+    // 503: on a busy machine the store may not take a call in time, and says so.
+    const honest = [
+      { status: 409, retryAfter: '1' },
+      { status: 503, retryAfter: '5' },
+    ]
+    for (const refusal of client.refusals) expect(honest).toContainEqual(refusal)
     expect(client.failures).toBeGreaterThan(0)
 
     const again = await startServer({ file })
