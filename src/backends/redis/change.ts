@@ -7,7 +7,7 @@ import { isInLine, move, rankAfter } from '../../job/state.ts'
 import { jobEventTypes } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
 import type { Stored } from './codec.ts'
-import { headerOf, rankOf, recordOf } from './codec.ts'
+import { canShare, headerOf, rankOf, recordOf } from './codec.ts'
 
 /** A move that was decided, as the script `apply` makes it: the jobs of a group are alike but for id and result. */
 export interface Group {
@@ -21,11 +21,9 @@ export interface Group {
   readonly attempt: number
   readonly event?: number
   /** The indexes that the job leaves and enters. */
-  readonly from: 'leases' | 'scheduled' | 'ready' | 'fresh' | 'dead' | 'none'
+  readonly from: 'leases' | 'scheduled' | 'ready' | 'dead' | 'none'
   readonly to: 'done' | 'cancelled' | 'dead' | 'scheduled' | 'ready' | 'none' | 'gone'
   readonly score?: number
-  /** Names the list of fresh ones. */
-  readonly priority?: number
   /** Its number and id: sorts by acceptance. */
   readonly member?: string
   readonly key?: string
@@ -125,9 +123,8 @@ export function purgeOf(stored: Stored): Change {
 
 /** A job that another store has now goes: nothing is told, and nothing follows. Undefined where it cannot. */
 export function letGoOf(stored: Stored): Change | undefined {
-  const { state, queue, task, attempt, id, key, deadline, priority } = recordOf(stored)
+  const { state, queue, task, attempt, id, key, deadline } = recordOf(stored)
   if (!canBeMoved(state)) return undefined
-  const isFresh = stored.header === undefined
   const group: Group = {
     ids: [id],
     was: stored.text,
@@ -135,10 +132,9 @@ export function letGoOf(stored: Stored): Change | undefined {
     queue,
     task,
     attempt,
-    from: isFresh ? 'fresh' : leaves(stored, state),
+    from: leaves(stored, state),
     to: 'gone',
     member: memberOf(stored),
-    ...(isFresh ? { priority } : {}),
     ...(key === undefined ? {} : { key }),
     ...(deadline === undefined ? {} : { dropDeadline: true as const }),
     before: state,
@@ -154,7 +150,7 @@ function leaves({ header, body }: Stored, state: string): Group['from'] {
   if (state === 'running') return 'leases'
   if (state === 'scheduled') return 'scheduled'
   if (state === 'dead') return 'dead'
-  // Who was never touched stays in its list until its turn; who has a key stands in line, and is let go by that.
+  // Who was never touched stays in its block until its turn; who has a key stands in line, and is let go by that.
   return header === undefined || body.job.key !== undefined ? 'none' : 'ready'
 }
 
@@ -183,6 +179,7 @@ function isAlike(a: Group, b: Group): boolean {
     a.event === b.event &&
     (a.results === undefined) === (b.results === undefined) &&
     (a.key ?? b.key ?? a.fault ?? b.fault ?? a.dropDeadline ?? b.dropDeadline) === undefined &&
-    a.ids.length < 1000
+    a.ids.length < 1000 &&
+    [...a.ids.slice(0, 1), ...b.ids].every(canShare)
   )
 }

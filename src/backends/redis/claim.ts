@@ -1,6 +1,7 @@
 import type { Claim } from '../../broker.ts'
 import type { Stored } from './codec.ts'
 import { parseBody, parseHeader } from './codec.ts'
+import type { Kinds } from './kinds.ts'
 
 export interface Claims {
   readonly kind: 'paused' | 'due' | 'none' | 'taken'
@@ -14,18 +15,27 @@ interface Receipt {
   readonly stored: Stored
 }
 
-/** Reads the answer of the script: kind, instant, then id, body and header (empty where it is `fresh`) of each job. */
-export function claimsOf(answer: readonly string[], fresh: string, leaseUntil: number): Claims {
-  const [kind, dueAt = ''] = answer as [Claims['kind'], string]
-  const claims: Claim[] = []
+type Answer = readonly [
+  kind: Claims['kind'],
+  dueAt: string,
+  kinds: readonly string[],
+  ids: readonly string[],
+  bodies: readonly string[],
+  headers: readonly string[],
+]
+
+/** Reads the answer of the script: ids, bodies and headers (empty where it is `fresh`, or all of them are). */
+export function claimsOf(answer: unknown, fresh: string, leaseUntil: number, known: Kinds): Claims {
+  const [kind, dueAt, kinds = [], ids = [], bodies = [], headers = []] = answer as Answer
+  known.learn(kinds)
   const freshHeader = parseHeader(fresh)
-  for (let at = 2; at < answer.length; at += 3) {
-    const [id, body, text] = [answer[at] ?? '', answer[at + 1] ?? '', answer[at + 2] || fresh]
+  const claims = ids.map((id, nth): Claim => {
+    const text = headers[nth] || fresh
     const header = text === fresh ? freshHeader : parseHeader(text)
-    const stored: Stored = { id, body: parseBody(id, body), header, text }
+    const stored: Stored = { id, body: parseBody(id, bodies[nth] ?? '', known), header, text }
     const { a: attempt = 1, f: fence = 1 } = header ?? {}
-    claims.push({ job: stored.body.job, attempt, fence, leaseUntil, receipt: { stored } satisfies Receipt })
-  }
+    return { job: stored.body.job, attempt, fence, leaseUntil, receipt: { stored } satisfies Receipt }
+  })
   return { kind, claims, ...(dueAt === '' ? {} : { dueAt: Number(dueAt) }) }
 }
 

@@ -1,14 +1,17 @@
 import type { FollowUp, Job, JobFault, JobRecord, JobState, LogLine } from '../../job/job.ts'
 import { isEnded } from '../../job/job.ts'
 import { rank } from '../../job/priority.ts'
+import type { Kinds } from './kinds.ts'
 
 /**
  * A job is kept as two values under its id. The *body* never changes:
  *
- *     seq|accepted|task|queue|priority|maxAttempts|createdAt|few\npayload
+ *     seq|kind|accepted|age|few\npayload
  *
- * where `seq` is its number in the order of acceptance, which the store puts before the rest, and `few` is a JSON object of
- * what few jobs have, or empty. The *header* is where it is now; a job that waits and was never touched has none:
+ * where `seq` is its number in the order of acceptance, which the store puts before the rest; `kind` the number of what it has
+ * in common with others (see {@link Kinds}); `accepted` an instant to the base 36, and `age` how many ms it was made before;
+ * and `|few` a JSON object of what few jobs have, or nothing. The *header* is where it is now; a job that waits and was never
+ * touched has none:
  *
  *     {"s":state,"a":attempt,"f":fence, …}\nresult
  */
@@ -60,39 +63,56 @@ const states: Readonly<Record<Header['s'], JobState>> = {
   c: 'cancelled',
 }
 
+/** Whether an id can stand among others, which are divided by spaces. */
+export function canShare(id: string): boolean {
+  return !id.includes(' ')
+}
+
 /** The body without its number. */
-export function bodyOf(job: Job, acceptedAt: number): string {
-  const { task, queue, priority, maxAttempts, createdAt, payload, past } = job
-  return `${past?.acceptedAt ?? acceptedAt}|${task}|${queue}|${priority}|${maxAttempts}|${createdAt}|${fewOf(job)}\n${payload}`
+export function bodyOf(job: Job, acceptedAt: number, kind: string): string {
+  const accepted = job.past?.acceptedAt ?? acceptedAt
+  return `${kind}|${accepted.toString(36)}|${accepted - job.createdAt}${fewOf(job)}\n${job.payload}`
 }
 
 function fewOf({ key, runAt, deadline, trace, tenant, idempotency, onDone }: Job): string {
   if ((key ?? runAt ?? deadline ?? trace ?? tenant ?? idempotency ?? onDone) === undefined) return ''
   const once = idempotency && [idempotency.key, idempotency.fingerprint]
-  return JSON.stringify({ key, runAt, deadline, trace, tenant, once, onDone })
+  return `|${JSON.stringify({ key, runAt, deadline, trace, tenant, once, onDone })}`
 }
 
-const BODY = /^(\d+)\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|([^\n]*)\n/
+const BODY = /^(\d+)\|(\d+)\|(\w+)\|([^|\n]*)(?:\|([^\n]*))?\n/
 
 /** @throws when it is none */
-export function parseBody(id: string, text: string): Body {
-  const found = BODY.exec(text)
-  if (found === null) throw new Error('this is no body of a job')
-  const [head, seq, acceptedAt, task = '', queue = '', priority, maxAttempts, createdAt, few] = found
+export function parseBody(id: string, text: string, kinds: Kinds): Body {
+  const [head, seq, kind = '', accepted = '', age, few] = partsOf(text)
+  const { task, queue, priority, maxAttempts } = kinds.of(kind)
+  const acceptedAt = Number.parseInt(accepted, 36)
   const job: Job = {
     id,
     task,
     queue,
     payload: text.slice(head.length),
-    priority: Number(priority),
-    createdAt: Number(createdAt),
-    maxAttempts: Number(maxAttempts),
+    priority,
+    createdAt: acceptedAt - Number(age),
+    maxAttempts,
   }
-  const place = { seq: Number(seq), acceptedAt: Number(acceptedAt) }
-  if (few === undefined || few === '') return { ...place, job }
+  const place = { seq: Number(seq), acceptedAt }
+  if (few === undefined) return { ...place, job }
   const { once, ...rest } = JSON.parse(few) as Few
   const idempotency = once && { idempotency: { key: once[0], fingerprint: once[1] } }
   return { ...place, job: { ...job, ...rest, ...idempotency } }
+}
+
+/** Whose job it is, which can be told without its kind. @throws when it is no body */
+export function tenantOf(text: string): string | undefined {
+  const few = partsOf(text)[5]
+  return few === undefined ? undefined : (JSON.parse(few) as Few).tenant
+}
+
+function partsOf(text: string): RegExpExecArray {
+  const found = BODY.exec(text)
+  if (found === null) throw new Error('this is no body of a job')
+  return found
 }
 
 export function parseHeader(text: string): Header | undefined {
@@ -101,8 +121,8 @@ export function parseHeader(text: string): Header | undefined {
   return JSON.parse(end === -1 ? text : text.slice(0, end)) as Header
 }
 
-export function parseStored(id: string, body: string, text: string): Stored {
-  return { id, body: parseBody(id, body), header: parseHeader(text), text }
+export function parseStored(id: string, body: string, text: string, kinds: Kinds): Stored {
+  return { id, body: parseBody(id, body, kinds), header: parseHeader(text), text }
 }
 
 /** Where a job stands in line among all that wait. */

@@ -3,6 +3,7 @@ import { sleep, systemClock } from '../../clock.ts'
 import { BackendError } from '../../job/errors.ts'
 import type { Client } from './client.ts'
 import { CONNECT, coded, faultOf } from './faults.ts'
+import { Kinds } from './kinds.ts'
 import type { Durability } from './location.ts'
 import type { Script } from './scripts/index.ts'
 
@@ -17,6 +18,7 @@ export interface Call {
 
 /** The connection for commands: runs scripts, again where that is safe, and for as long as a call may wait. */
 export class Connection {
+  readonly kinds: Kinds = new Kinds()
   readonly #client: Client
   readonly #options: BackendOptions
   readonly #base: string

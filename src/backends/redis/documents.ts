@@ -3,7 +3,8 @@ import { pageOf } from '../../documents.ts'
 import type { Wake } from '../wake.ts'
 import { eventsOf, jobsIn } from '../wake.ts'
 import { arrivalsOf } from './accept.ts'
-import type { Connection } from './connection.ts'
+import type { Call, Connection } from './connection.ts'
+import { bringing } from './kinds.ts'
 import { scripts } from './scripts/index.ts'
 
 /** A document is `version|dueAt|value` in a hash of its kind; its name is in a sorted set, and when it is due in another. */
@@ -55,17 +56,10 @@ export function redisDocuments(at: Connection, wake: Wake): Documents {
     },
 
     async write(changes) {
-      const texts: string[] = []
-      const now = at.now()
-      const told = changes.map(({ kind, name, expected, value, dueAt, jobs = [] }) => {
-        const arrivals = arrivalsOf(jobs, now)
-        texts.push(...arrivals.texts)
-        const groups = jobs.length > 0 ? { groups: arrivals.groups } : {}
-        return { kind, name, expected, value, due: dueAt, jobs: jobs.length, ...groups }
-      })
-      if (told.length === 0) return []
-      const made = (await at.run(scripts.documents, { args: { changes: told }, texts })) as number[]
-      const queues = new Set(changes.flatMap(({ jobs = [] }) => jobs.map(({ queue }) => queue)))
+      if (changes.length === 0) return []
+      const jobs = changes.flatMap(({ jobs = [] }) => jobs)
+      const made = (await bringing(at, jobs, () => at.run(scripts.documents, told(at, changes)))) as number[]
+      const queues = new Set(jobs.map(({ queue }) => queue))
       for (const queue of queues) wake.notify(jobsIn(queue))
       if (queues.size > 0) {
         wake.notify(eventsOf())
@@ -74,6 +68,21 @@ export function redisDocuments(at: Connection, wake: Wake): Documents {
       return made.map((one) => one === 1)
     },
   }
+}
+
+/** The changes as the script makes them, the jobs of all behind. */
+function told(at: Connection, changes: Parameters<Documents['write']>[0]): Call {
+  const now = at.now()
+  const kinds: Record<string, string> = {}
+  const texts: string[] = []
+  const made = changes.map(({ kind, name, expected, value, dueAt, jobs = [] }) => {
+    const arrivals = arrivalsOf(jobs, now, at.kinds)
+    texts.push(...arrivals.texts)
+    Object.assign(kinds, arrivals.args.kinds)
+    const groups = jobs.length > 0 ? { groups: arrivals.args.groups } : {}
+    return { kind, name, expected, value, due: dueAt, ...groups }
+  })
+  return { args: { changes: made, kinds }, texts }
 }
 
 function documentOf(kind: string, name: string, text: string | null): Document[] {

@@ -5,8 +5,10 @@ import { jobEventTypes } from '../../ledger.ts'
 import type { EventsPage } from '../database.ts'
 import { cursorOf } from '../database.ts'
 import type { Stored } from './codec.ts'
-import { parseStored, recordOf } from './codec.ts'
+import { recordOf } from './codec.ts'
 import type { Connection } from './connection.ts'
+import type { PageAnswer } from './page.ts'
+import { askPage, look } from './page.ts'
 import { scripts } from './scripts/index.ts'
 
 /** So many jobs of a state are read at once and sorted; of more, the newest jobs are walked. */
@@ -52,47 +54,28 @@ async function* batches(at: Connection, query: FindQuery, before: number): Async
   if (ids !== undefined) {
     const wanted = [...new Set(ids)]
     for (let from = 0; from < wanted.length; from += 1000)
-      yield sorted(await page(at, { ids: wanted.slice(from, from + 1000) }))
-    if (wanted.length === 0) yield sorted(await page(at, { ids: [] }))
+      yield sorted(await askPage(at, { ids: wanted.slice(from, from + 1000) }))
+    if (wanted.length === 0) yield sorted(await askPage(at, { before: 1, limit: 1 }))
     return
   }
   const index = state !== undefined && state in indexes ? indexes[state as keyof typeof indexes] : undefined
   if (index !== undefined) {
-    const answer = await page(at, { index, few: FEW })
+    const answer = await askPage(at, { index, few: FEW })
     if (answer.last !== 'many') return yield sorted(answer)
   }
-  for (let from = before === Number.POSITIVE_INFINITY ? '+' : `(${before}-0`; ; ) {
-    const answer = await page(at, { before: from, limit: WALK })
+  for (let from = before === Number.POSITIVE_INFINITY ? undefined : before; ; ) {
+    const answer = await askPage(at, { before: from, limit: WALK })
     yield sorted(answer)
     if (answer.last === '') return
-    from = `(${answer.last}`
+    from = Number(answer.last)
   }
 }
 
-interface Answer {
-  readonly events: number
-  readonly last: string
-  readonly rows: readonly string[]
-}
-
-async function page(at: Connection, args: Record<string, unknown>): Promise<Answer> {
-  if (Array.isArray(args.ids) && args.ids.length === 0)
-    return { ...(await page(at, { before: '0-1', limit: 1 })), last: '', rows: [] }
-  const [events, last, rows] = (await at.run(scripts.page, { args })) as [string, string, string[]]
-  return { events: Number(events), last, rows }
-}
-
-function sorted({ events, rows }: Answer): Batch {
-  const found: Found[] = []
-  for (let row = 0; row < rows.length; row += 5) {
-    const [id = '', body = '', header = '', notes = '', lease = ''] = rows.slice(row, row + 5)
-    if (body === '') continue
-    const stored = parseStored(id, body, header)
-    found.push({
-      seq: stored.body.seq,
-      record: recordOf(stored, notes, lease === '' ? undefined : Number(lease)),
-    })
-  }
+function sorted({ events, rows }: PageAnswer): Batch {
+  const found = rows.map(({ stored, notes, leaseUntil }) => ({
+    seq: stored.body.seq,
+    record: recordOf(stored, notes, leaseUntil),
+  }))
   return { found: found.sort((a, b) => b.seq - a.seq), events }
 }
 
@@ -120,11 +103,7 @@ export async function deadIds(
       : [...new Set(ids)]
   const found: Stored[] = []
   for (let from = 0; from < among.length && found.length < limit; from += 1000) {
-    const { rows } = await page(at, { ids: among.slice(from, from + 1000) })
-    for (let row = 0; row < rows.length; row += 5) {
-      const [id = '', body = '', header = ''] = rows.slice(row, row + 3)
-      if (body === '') continue
-      const stored = parseStored(id, body, header)
+    for (const stored of await look(at, among.slice(from, from + 1000))) {
       const { job } = stored.body
       if (stored.header?.s !== 'x' || (stored.header.e ?? 0) >= before) continue
       if ((queue === undefined || job.queue === queue) && (task === undefined || job.task === task))
@@ -174,16 +153,25 @@ export async function eventsPage(
   return { events, next: isAll ? Math.max(last, read) : read, gap: after + 1 < first }
 }
 
-type Told = [type: number, queue: string, task: string, attempt: number, ids: string[], data?: string]
+type Told = [
+  type: number,
+  queue: string,
+  task: string,
+  attempt: number,
+  n: number,
+  prefix: string,
+  rests: string,
+  data?: string,
+]
 
 function unpack(first: number, at: number, text: string): JobEvent[] {
   let eventId = first
-  return (JSON.parse(text) as Told[]).flatMap(([type, queue, task, attempt, ids, data]) =>
-    ids.map((jobId) => ({
+  return (JSON.parse(text) as Told[]).flatMap(([type, queue, task, attempt, n, prefix, rests, data]) =>
+    (n === 1 ? [rests] : rests.split(' ')).map((rest) => ({
       eventId: eventId++,
       type: jobEventTypes[type] ?? 'gap',
       at,
-      jobId,
+      jobId: prefix + rest,
       queue,
       task,
       attempt,

@@ -5,8 +5,8 @@
  * done. `whole`: all are made or none. The first write of a group always frees memory: a full server lets jobs end.
  */
 export const applyScript: string = `
-local refused = {}
-local isRefused = {}
+if not areKindsKnown() then return { 'kinds' } end
+local refused, isRefused = {}, {}
 
 local function noted(id, fault)
   local text = redis.call('HGET', K .. 'notes', id)
@@ -21,8 +21,6 @@ end
 local function leave(g, ids)
   if g.from == 'leases' or g.from == 'scheduled' or g.from == 'dead' then
     redis.call('ZREM', K .. g.from, unpack(ids))
-  elseif g.from == 'fresh' then
-    for _, id in ipairs(ids) do redis.call('LREM', K .. 'fresh:' .. g.queue .. ':' .. g.priority, 1, id) end
   elseif g.from == 'ready' then
     redis.call('ZREM', K .. 'ready:' .. g.queue, g.member)
   end
@@ -42,15 +40,14 @@ end
 local plans = {}
 for nth, g in ipairs(args.groups) do
   local headers = redis.call('HMGET', K .. 'state', unpack(g.ids))
-  local ids, rows = {}, {}
+  local ids, rows, becomes, results = {}, {}, g.becomes, g.results
   for i, id in ipairs(g.ids) do
     local is = headers[i] or ''
-    local becomes = g.becomes .. (g.results and ('\\n' .. g.results[i]) or '')
+    local text = results and (becomes .. '\\n' .. results[i]) or becomes
     if is == g.was and (is ~= '' or redis.call('HEXISTS', K .. 'jobs', id) == 1) then
-      ids[#ids + 1] = id
-      rows[#rows + 1] = id
-      rows[#rows + 1] = becomes
-    elseif not (args.again and is == becomes) then
+      local at = #ids + 1
+      ids[at], rows[2 * at - 1], rows[2 * at] = id, id, text
+    elseif not (args.again and is == text) then
       refused[#refused + 1] = nth - 1
       refused[#refused + 1] = i - 1
       isRefused[id] = true
@@ -91,7 +88,7 @@ end
 -- What follows the ends, but of those alone that were made.
 local at, out = 2, {}
 for _, f in ipairs(args.follow or {}) do
-  if isRefused[f.parent] then at = at + 2 else at = accept({ f }, at, out) end
+  if isRefused[f.parent] then at = behind({ f }, at) else at = accept({ f }, at, out) end
 end
 finish()
 return refused

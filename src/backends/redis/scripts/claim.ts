@@ -1,7 +1,9 @@
 /**
- * Takes the most urgent jobs of a queue. They come from up to eleven sources: a list for each priority of jobs that were
- * never claimed (in the order of acceptance, which within one priority is the order of rank), and the sorted set `ready` of
- * those that came back, were due later, or have a key. An id in a list whose job has a header by now is no longer meant.
+ * Takes the most urgent jobs of a queue. They come from up to eleven sources: a list for each priority of blocks of jobs that
+ * were never claimed, and the sorted set `ready` of those that came back, were due later, or have a key. All of a block have
+ * one rank, and their numbers have no other between them, so that a block is taken as a whole as far as the limit goes. A
+ * job of a block that has a header by now, or no body, is no longer meant. One that came back to `ready` stood before all that
+ * are left of its block, which has the number of its last job for that.
  */
 export const claimScript: string = `
 local queue, limit = args.queue, args.limit
@@ -9,125 +11,132 @@ if redis.call('SISMEMBER', K .. 'paused', queue) == 1 then return { 'paused', ''
 local due = nextDue()
 if due and due <= now then return { 'due', '' } end
 
-local function fillFresh(s, n)
-  local ids = redis.call('LRANGE', s.key, 0, n - 1)
-  s.count, s.at, s.dropped = #ids, 1, 0
-  if #ids == 0 then return end
-  local bodies = redis.call('HMGET', K .. 'jobs', unpack(ids))
-  local headers = redis.call('HMGET', K .. 'state', unpack(ids))
-  s.items = {}
-  for i = 1, #ids do
-    local body = bodies[i]
-    if body and not headers[i] then
-      local seq, accepted, task = string.match(body, '^(%d+)|(%d+)|([^|]*)|')
-      if seq then
-        s.items[i] = { id = ids[i], body = body, task = task, seq = tonumber(seq),
-          rank = rankOf(tonumber(accepted), s.priority) }
+local untilText = string.format('%d', args['until'])
+local ids, bodies, headers, hasHeaders = {}, {}, {}, false
+
+-- The next block of a list in which a job is left, cut to what may be taken; nil at the end.
+local function openBlock(s)
+  while true do
+    local ref = redis.call('LINDEX', s.key, 0)
+    if not ref then return nil end
+    local first, from = refOf(ref)
+    local block = blockOf(first)
+    local some, ends = {}, {}
+    if block then some, ends = idsFrom(block, from, limit) end
+    if #some > 0 then
+      local found = redis.call('HMGET', K .. 'jobs', unpack(some))
+      local touched = redis.call('HMGET', K .. 'state', unpack(some))
+      local open = { ids = {}, bodies = {}, ends = {}, kind = block.k, first = block.first, size = #block.i,
+        rank = rankOf(tonumber(block.a), s.priority), seq = block.first + block.n - 1, behind = ends[#ends] }
+      for i = 1, #some do
+        if found[i] and not touched[i] and string.find(found[i], '^%d+|%d+|') then
+          local at = #open.ids + 1
+          open.ids[at], open.bodies[at], open.ends[at] = some[i], found[i], ends[i]
+        end
       end
+      if #open.ids > 0 then return open end
+      if open.behind <= open.size then redis.call('LSET', s.key, 0, first .. '+' .. open.behind)
+      else redis.call('LPOP', s.key) end
+    else
+      redis.call('LPOP', s.key)
     end
   end
 end
 
-local function fillReady(s, n)
-  local got = redis.call('ZRANGE', s.key, 0, n - 1, 'WITHSCORES')
-  s.count, s.at, s.members = #got / 2, 1, {}
-  if s.count == 0 then return end
-  local ids = {}
-  for i = 1, s.count do ids[i] = string.sub(got[2 * i - 1], 17) end
-  local bodies = redis.call('HMGET', K .. 'jobs', unpack(ids))
-  local headers = redis.call('HMGET', K .. 'state', unpack(ids))
-  s.items = {}
-  for i = 1, s.count do
-    local member = got[2 * i - 1]
-    s.members[i] = member
-    if bodies[i] and headers[i] then
-      local task = string.match(bodies[i], '^%d+|%d+|([^|]*)|')
-      local header = cjson.decode(headers[i])
-      if task and header.s == 'q' then
-        s.items[i] = { id = ids[i], body = bodies[i], task = task, header = header, member = member,
-          seq = tonumber(string.sub(member, 1, 16)), rank = tonumber(got[2 * i]) }
-      end
+-- Takes of a block as many as may be: what is left of it stays in the list.
+local function takeBlock(s)
+  local block, most = s.head, limit - #ids
+  local n = math.min(most, #block.ids)
+  local at, some = #ids, {}
+  for i = 1, n do
+    ids[at + i], bodies[at + i], some[i] = block.ids[i], block.bodies[i], block.ids[i]
+  end
+  local behind = n < #block.ids and block.ends[n] or block.behind
+  if behind > block.size then redis.call('LPOP', s.key)
+  else redis.call('LSET', s.key, 0, string.format('%d+%d', block.first, behind)) end
+  local task = kindOf(block.kind)
+  tell(2, queue, task, 1, some)
+end
+
+-- The next job of the sorted set that can be read and waits; nil at the end.
+local function openReady(s)
+  while true do
+    local got = redis.call('ZRANGE', s.key, 0, 0, 'WITHSCORES')
+    local member = got[1]
+    if not member then return nil end
+    local id = string.sub(member, 17)
+    local body, text = redis.call('HGET', K .. 'jobs', id), redis.call('HGET', K .. 'state', id)
+    local header = text and cjson.decode((string.match(text, '^[^\\n]*')))
+    if body and header and header.s == 'q' and string.match(body, '^%d+|%d+|') then
+      return { id = id, body = body, header = header, member = member, rank = tonumber(got[2]),
+        seq = tonumber(string.sub(member, 1, 16)) }
     end
+    redis.call('ZREM', s.key, member)
   end
 end
 
--- Takes out of a source what was taken, or was not meant any more.
-local function drop(s)
-  local n = s.at - 1
-  if n == 0 then return end
-  if s.priority then redis.call('LPOP', s.key, n) else redis.call('ZREM', s.key, unpack(s.members, 1, n)) end
+local function takeReady(s)
+  local job = s.head
+  local header = job.header
+  header.s, header.a, header.f, header.t, header.w = 'r', header.a + 1, header.f + 1, now, args.worker
+  redis.call('ZREM', s.key, job.member)
+  if header.k then
+    local field = queue .. ' ' .. header.k
+    redis.call('ZADD', K .. 'line:' .. field, -1, job.member)
+    redis.call('HDEL', K .. 'open', field)
+  end
+  local at = #ids + 1
+  ids[at], bodies[at], headers[at] = job.id, job.body, cjson.encode(header)
+  hasHeaders = true
+  local task = kindOfBody(job.body)
+  tell(2, queue, task, header.a, { job.id })
 end
 
 local sources = {}
 for priority = 9, 0, -1 do
   local key = K .. 'fresh:' .. queue .. ':' .. priority
   if redis.call('EXISTS', key) == 1 then
-    sources[#sources + 1] = { key = key, priority = priority, fill = fillFresh }
+    sources[#sources + 1] = { key = key, priority = priority, open = openBlock, take = takeBlock }
   end
 end
 local ready = K .. 'ready:' .. queue
-if redis.call('EXISTS', ready) == 1 then sources[#sources + 1] = { key = ready, fill = fillReady } end
-local look = #sources > 1 and 32 or 1000
+if redis.call('EXISTS', ready) == 1 then sources[#sources + 1] = { key = ready, open = openReady, take = takeReady } end
 
--- The next item of a source, which stays in it until it is taken.
-local function peek(s, left)
-  while true do
-    if not s.at then s.fill(s, math.min(left, look)) end
-    while s.at <= s.count and not s.items[s.at] do s.at = s.at + 1 end
-    if s.at <= s.count then return s.items[s.at] end
-    if s.count == 0 then return nil end
-    drop(s)
-    s.at = nil
-  end
-end
-
-local taken = {}
-while #taken < limit do
-  local best, first
+while #ids < limit do
+  local best
   for _, s in ipairs(sources) do
-    local item = not s.isEmpty and peek(s, limit - #taken)
-    if not item then s.isEmpty = true
-    elseif not first or item.rank < first.rank or (item.rank == first.rank and item.seq < first.seq) then
-      best, first = s, item
+    if not s.head and not s.isEmpty then s.head = s.open(s) end
+    local head = s.head
+    if not head then s.isEmpty = true
+    elseif not best or head.rank < best.head.rank or (head.rank == best.head.rank and head.seq < best.head.seq) then
+      best = s
     end
   end
   if not best then break end
-  taken[#taken + 1] = first
-  best.at = best.at + 1
+  best.take(best)
+  best.head = nil
 end
-for _, s in ipairs(sources) do if s.at then drop(s) end end
 
-if #taken == 0 then
+if #ids == 0 then
   return { 'none', due and string.format('%d', due) or '' }
 end
-local ids, headers, leases, out = {}, {}, {}, { 'taken', '' }
-for i, item in ipairs(taken) do
-  local header, text, attempt = item.header, args.fresh, 1
-  if header then
-    header.s, header.a, header.f, header.t, header.w = 'r', header.a + 1, header.f + 1, now, args.worker
-    if header.k then
-      local field = queue .. ' ' .. header.k
-      redis.call('ZADD', K .. 'line:' .. field, -1, item.member)
-      redis.call('HDEL', K .. 'open', field)
-    end
-    text, attempt = cjson.encode(header), header.a
-  end
-  ids[i] = item.id
-  headers[2 * i - 1], headers[2 * i] = item.id, text
-  leases[2 * i - 1], leases[2 * i] = args['until'], item.id
-  out[#out + 1] = item.id
-  out[#out + 1] = item.body
-  out[#out + 1] = header and text or ''
-  tell(2, queue, item.task, attempt, { item.id })
+local rows, leases, fresh = {}, {}, args.fresh
+for i = 1, #ids do
+  local id = ids[i]
+  rows[2 * i - 1], rows[2 * i] = id, headers[i] or fresh
+  leases[2 * i - 1], leases[2 * i] = untilText, id
 end
 redis.call('ZADD', K .. 'leases', unpack(leases))
-redis.call('HSET', K .. 'state', unpack(headers))
+redis.call('HSET', K .. 'state', unpack(rows))
 if redis.call('HGET', K .. 'meta', 'outbox') == '1' then
   redis.call('ZREM', K .. 'publish', unpack(ids))
   redis.call('ZREM', K .. 'published', unpack(ids))
 end
-count(queue, 'queued', -#taken)
-count(queue, 'running', #taken)
+count(queue, 'queued', -#ids)
+count(queue, 'running', #ids)
 finish()
-return out
+if hasHeaders then
+  for i = 1, #ids do headers[i] = headers[i] or '' end
+end
+return { 'taken', '', kindsMet(), ids, bodies, hasHeaders and headers or {} }
 `

@@ -1,5 +1,6 @@
 /** Changes documents where the version is the expected one, each with its jobs. Answers 1 or 0 for each. */
 export const documentsScript: string = `
+if not areKindsKnown() then return { 'kinds' } end
 local at, out = 2, {}
 for i, change in ipairs(args.changes) do
   local values, due = K .. 'docs:' .. change.kind, K .. 'docdue:' .. change.kind
@@ -7,7 +8,7 @@ for i, change in ipairs(args.changes) do
   local version = text and tonumber(string.match(text, '^(%d+)|')) or 0
   if version ~= change.expected then
     out[i] = 0
-    at = at + 2 * change.jobs
+    at = behind(change.groups or {}, at)
   else
     out[i] = 1
     if change.value then

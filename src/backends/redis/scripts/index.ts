@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import { acceptScript, kindsScript } from './accept.ts'
 import { applyScript } from './apply.ts'
 import { claimScript } from './claim.ts'
-import { accepting, common, forgetting, ranking } from './common.ts'
+import { accepting, blocks, common, forgetting, kinds, ranking } from './common.ts'
 import { documentsScript } from './documents.ts'
 import { outboxScript, pauseScript } from './outbox.ts'
 import { depthScript, dueScript, eventsScript, pageScript } from './reading.ts'
@@ -23,6 +24,7 @@ function script(name: string, ...parts: readonly string[]): Script {
 export const scripts: Readonly<
   Record<
     | 'accept'
+    | 'kinds'
     | 'claim'
     | 'apply'
     | 'renew'
@@ -37,26 +39,17 @@ export const scripts: Readonly<
     Script
   >
 > = {
-  accept: script(
-    'accept',
-    common,
-    accepting,
-    `
-local out = {}
-accept(args.groups, 2, out)
-finish()
-return out
-`,
-  ),
-  claim: script('claim', common, ranking, claimScript),
-  apply: script('apply', common, accepting, forgetting, applyScript),
-  renew: script('renew', common, renewScript),
-  due: script('due', common, dueScript),
-  page: script('page', common, pageScript),
-  depth: script('depth', common, ranking, depthScript),
+  accept: script('accept', common, accepting, acceptScript),
+  kinds: script('kinds', common, kindsScript),
+  claim: script('claim', common, kinds, blocks, ranking, claimScript),
+  apply: script('apply', common, kinds, blocks, accepting, forgetting, applyScript),
+  renew: script('renew', common, kinds, renewScript),
+  due: script('due', common, kinds, dueScript),
+  page: script('page', common, kinds, blocks, pageScript),
+  depth: script('depth', common, blocks, depthScript),
   events: script('events', common, eventsScript),
-  tidy: script('tidy', common, forgetting, tidyScript),
-  outbox: script('outbox', common, outboxScript),
-  pause: script('pause', common, pauseScript),
+  tidy: script('tidy', common, kinds, blocks, forgetting, tidyScript),
+  outbox: script('outbox', common, kinds, blocks, outboxScript),
+  pause: script('pause', common, blocks, pauseScript),
   documents: script('documents', common, accepting, documentsScript),
 }

@@ -4,7 +4,13 @@ local function publishReady(queue)
   local function add(ids)
     for _, id in ipairs(ids) do redis.call('ZADD', K .. 'publish', now, id) end
   end
-  for priority = 0, 9 do add(redis.call('LRANGE', K .. 'fresh:' .. queue .. ':' .. priority, 0, -1)) end
+  for priority = 0, 9 do
+    for _, ref in ipairs(redis.call('LRANGE', K .. 'fresh:' .. queue .. ':' .. priority, 0, -1)) do
+      local first, from = refOf(ref)
+      local block = blockOf(first)
+      if block then add((idsFrom(block, from, 1e9))) end
+    end
+  end
   for _, member in ipairs(redis.call('ZRANGE', K .. 'ready:' .. queue, 0, -1)) do add({ string.sub(member, 17) }) end
 end
 `
@@ -27,7 +33,11 @@ return 1
  * on, the store keeps track of what is to be published.
  */
 export const outboxScript: string = `${ready}
-local function queueOf(body) return body and string.match(body, '^%d+|%d+|[^|]*|([^|]*)|') end
+local function queueOf(body)
+  local _, queue
+  if body then _, queue = kindOfBody(body) end
+  return queue
+end
 
 local function isOpen(id, body, text)
   if not body then return false end
@@ -56,7 +66,7 @@ if args.lost then
   end
 end
 local out = {}
-if args.limit < 1 then return out end
+if args.limit < 1 then return { {}, out } end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', K .. 'publish', '-inf', now, 'LIMIT', 0, args.limit)) do
   local body, text = redis.call('HGET', K .. 'jobs', id), redis.call('HGET', K .. 'state', id)
   if isOpen(id, body, text) then
@@ -68,5 +78,5 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', K .. 'publish', '-inf', now, 'LI
     redis.call('ZREM', K .. 'publish', id)
   end
 end
-return out
+return { kindsMet(), out }
 `

@@ -6,6 +6,8 @@ local function records(ids, out)
   local notes = redis.call('HMGET', K .. 'notes', unpack(ids))
   local leases = redis.call('ZMSCORE', K .. 'leases', unpack(ids))
   for i, id in ipairs(ids) do
+    local kind = bodies[i] and string.match(bodies[i], '^%d+|(%d+)|')
+    if kind then kindOf(kind) end
     out[#out + 1] = id
     out[#out + 1] = bodies[i] or ''
     out[#out + 1] = headers[i] or ''
@@ -18,13 +20,13 @@ end
 
 /** What time alone moves now: the ids of each kind with their jobs, and when the next is due. */
 export const dueScript: string = `${records}
-local out = { '' }
 local due = nextDue()
-if due then out[1] = string.format('%d', due) end
+local out = { due and string.format('%d', due) or '', {} }
 for _, name in ipairs({ 'scheduled', 'leases', 'deadlines' }) do
   local ids = redis.call('ZRANGEBYSCORE', K .. name, '-inf', now, 'LIMIT', 0, args.limit)
   out[#out + 1] = records(ids, {})
 end
+out[2] = kindsMet()
 return out
 `
 
@@ -34,17 +36,38 @@ return out
  */
 export const pageScript: string = `${records}
 local events = redis.call('HGET', K .. 'meta', 'events') or '0'
-if args.ids then return { events, '', records(args.ids, {}) } end
+local function answer(last, ids)
+  local rows = records(ids, {})
+  return { events, last, kindsMet(), rows }
+end
+if args.ids then return answer('', args.ids) end
 if args.index then
-  if redis.call('ZCARD', K .. args.index) > args.few then return { events, 'many', {} } end
-  return { events, '', records(redis.call('ZRANGE', K .. args.index, 0, -1), {}) }
+  if redis.call('ZCARD', K .. args.index) > args.few then return answer('many', {}) end
+  return answer('', redis.call('ZRANGE', K .. args.index, 0, -1))
 end
-local ids, last = {}, ''
-for _, entry in ipairs(redis.call('XREVRANGE', K .. 'order', args.before, '-', 'COUNT', args.limit)) do
-  ids[#ids + 1] = entry[2][2]
-  last = entry[1]
+
+-- A job that was forgotten and came again stands in a newer block as well: only its own number is meant.
+local function isNumber(id, seq)
+  local body = redis.call('HGET', K .. 'jobs', id)
+  return body and tonumber((string.match(body, '^%d+'))) == seq
 end
-return { events, last, records(ids, {}) }
+
+local ids, last, before = {}, '', args.before
+local from = before and string.format('%d-0', before - 1) or '+'
+for _, entry in ipairs(redis.call('XREVRANGE', K .. 'order', from, '-', 'COUNT', args.limit)) do
+  local block = readBlock(entry)
+  local all = idsOf(block)
+  for i = #all, 1, -1 do
+    local seq = block.first + i - 1
+    if not before or seq < before then
+      if isNumber(all[i], seq) then ids[#ids + 1] = all[i] end
+      last = string.format('%d', seq)
+    end
+    if #ids >= args.limit then break end
+  end
+  if #ids >= args.limit then break end
+end
+return answer(last, ids)
 `
 
 /** The numbers of a queue, and when the oldest of its ready jobs was made. */
@@ -59,16 +82,21 @@ local function look(ids)
   if #ids == 0 then return end
   local bodies = redis.call('HMGET', K .. 'jobs', unpack(ids))
   for i = 1, #ids do
-    local created = bodies[i] and string.match(bodies[i], '^%d+|%d+|[^|]*|[^|]*|%d+|%d+|([^|]*)|')
-    created = created and tonumber(created)
+    local accepted, later = string.match(bodies[i] or '', '^%d+|%d+|(%w+)|([^|\\n]*)')
+    local created = accepted and tonumber(accepted, 36) - (tonumber(later) or 0)
     if created and (not oldest or created < oldest) then oldest = created end
   end
 end
 if out[1] > 0 then
   for priority = 0, 9 do
-    local fresh = {}
-    for _, id in ipairs(redis.call('LRANGE', K .. 'fresh:' .. args.queue .. ':' .. priority, 0, args.few - 1)) do
-      if redis.call('HEXISTS', K .. 'state', id) == 0 then fresh[#fresh + 1] = id end
+    local fresh, key = {}, K .. 'fresh:' .. args.queue .. ':' .. priority
+    for _, ref in ipairs(redis.call('LRANGE', key, 0, args.few - 1)) do
+      local first, from = refOf(ref)
+      local block = blockOf(first)
+      for _, id in ipairs(block and idsFrom(block, from, args.few - #fresh) or {}) do
+        if redis.call('HEXISTS', K .. 'state', id) == 0 then fresh[#fresh + 1] = id end
+      end
+      if #fresh >= args.few then break end
     end
     look(fresh)
   end

@@ -21,7 +21,7 @@ for i, beat in ipairs(args.beats) do
       local notes = before and cjson.decode(before) or {}
       if beat.progress then
         notes.progress = beat.progress
-        local task, queue = string.match(bodies[i], '^%d+|%d+|([^|]*)|([^|]*)|')
+        local task, queue = kindOfBody(bodies[i])
         tell(3, queue, task, header.a, { beat.id }, beat.progress)
       end
       if beat.log then
