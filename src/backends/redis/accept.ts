@@ -5,7 +5,7 @@ import { rank } from '../../job/priority.ts'
 import { isInLine } from '../../job/state.ts'
 import { bodyOf, canShare, headerOf, notesOf, tenantOf } from './codec.ts'
 import type { Kinds } from './kinds.ts'
-import { kindOf } from './kinds.ts'
+import { isOfKind, kindOf } from './kinds.ts'
 
 /** As many jobs stand in one block at most: who is kept alone of a block keeps the ids of all. */
 const BLOCK = 128
@@ -190,14 +190,7 @@ function groupOf(job: Job, now: number, kind: string, room?: Room): ArrivingGrou
 }
 
 function isAlike(a: Job, b: Job): boolean {
-  return (
-    a.queue === b.queue &&
-    a.task === b.task &&
-    a.priority === b.priority &&
-    a.maxAttempts === b.maxAttempts &&
-    isPlain(a) &&
-    isPlain(b)
-  )
+  return isOfKind(a, b) && isPlain(a) && isPlain(b)
 }
 
 function isPlain({ id, key, runAt, deadline, idempotency, past }: Job): boolean {

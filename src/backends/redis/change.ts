@@ -2,7 +2,7 @@ import { followUps } from '../../job/follow-up.ts'
 import type { Job } from '../../job/job.ts'
 import { isEnded } from '../../job/job.ts'
 import { canBeMoved } from '../../job/past.ts'
-import type { Move } from '../../job/state.ts'
+import type { Move, Settlement } from '../../job/state.ts'
 import { isInLine, move, rankAfter } from '../../job/state.ts'
 import { jobEventTypes } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
@@ -43,6 +43,8 @@ export interface Change {
   readonly seq: number
 }
 
+/** So many jobs are moved at once. */
+const LARGEST = 1000
 /** Those of a key who never began stand behind all who did. */
 const FRESH = 2 ** 51
 
@@ -154,32 +156,49 @@ function leaves({ header, body }: Stored, state: string): Group['from'] {
   return header === undefined || body.job.key !== undefined ? 'none' : 'ready'
 }
 
-/** Puts moves together that are alike, so that they cost one step. */
-export function grouped(changes: readonly Change[]): Group[] {
-  const groups: Group[] = []
-  for (const { group } of changes) {
-    const last = groups.at(-1)
-    if (last !== undefined && isAlike(last, group)) {
-      last.ids.push(...group.ids)
-      if (group.results !== undefined) last.results?.push(...group.results)
-    } else groups.push(group)
-  }
-  return groups
+/** An end of a claim, and the change that it is. */
+export interface EndedClaim {
+  readonly stored: Stored
+  readonly settlement: Settlement
+  readonly change: Change
 }
 
-function isAlike(a: Group, b: Group): boolean {
+/**
+ * The change that ends a claim; undefined where it is not legal. What ends just as the one before joins its group, so that a
+ * thousand ends of a batch are decided once.
+ */
+export function endOf(
+  stored: Stored,
+  settlement: Settlement,
+  now: number,
+  before: EndedClaim | undefined,
+): Change | undefined {
+  if (before === undefined || !endsAlike(before, stored, settlement)) return changeOf(stored, settlement, now)
+  const { ids, results } = before.change.group
+  ids.push(stored.id)
+  if (settlement.type === 'done' && settlement.result !== undefined) results?.push(settlement.result)
+  return before.change
+}
+
+function endsAlike(before: EndedClaim, stored: Stored, settlement: Settlement): boolean {
+  const [a, b] = [before.settlement, settlement]
+  const [{ job }, first] = [stored.body, before.stored.body]
   return (
-    (b.to === 'done' || b.to === 'cancelled') &&
-    a.was === b.was &&
-    a.becomes === b.becomes &&
-    a.to === b.to &&
-    a.from === b.from &&
-    a.queue === b.queue &&
-    a.task === b.task &&
-    a.event === b.event &&
-    (a.results === undefined) === (b.results === undefined) &&
-    (a.key ?? b.key ?? a.fault ?? b.fault ?? a.dropDeadline ?? b.dropDeadline) === undefined &&
-    a.ids.length < 1000 &&
-    [...a.ids.slice(0, 1), ...b.ids].every(canShare)
+    a.type === 'done' &&
+    b.type === 'done' &&
+    (a.result === undefined) === (b.result === undefined) &&
+    before.stored.text === stored.text &&
+    first.isPlain &&
+    stored.body.isPlain &&
+    first.job.task === job.task &&
+    first.job.queue === job.queue &&
+    before.change.group.ids.length < LARGEST &&
+    canShare(job.id) &&
+    canShare(first.job.id)
   )
+}
+
+/** The groups of changes, each once. */
+export function groupsOf(changes: readonly Change[]): Group[] {
+  return [...new Set(changes.map(({ group }) => group))]
 }

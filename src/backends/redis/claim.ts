@@ -1,6 +1,6 @@
 import type { Claim } from '../../broker.ts'
 import type { Stored } from './codec.ts'
-import { parseBody, parseHeader } from './codec.ts'
+import { parseHeader, readBody } from './codec.ts'
 import type { Kinds } from './kinds.ts'
 
 export interface Claims {
@@ -29,13 +29,17 @@ export function claimsOf(answer: unknown, fresh: string, leaseUntil: number, kno
   const [kind, dueAt, kinds = [], ids = [], bodies = [], headers = []] = answer as Answer
   known.learn(kinds)
   const freshHeader = parseHeader(fresh)
-  const claims = ids.map((id, nth): Claim => {
+  const claims: Claim[] = []
+  for (const [nth, id] of ids.entries()) {
     const text = headers[nth] || fresh
+    const body = readBody(id, bodies[nth] ?? '', known)
+    // Somebody else wrote it, and nobody can work on it; the others must not wait for it.
+    if (body === undefined) continue
     const header = text === fresh ? freshHeader : parseHeader(text)
-    const stored: Stored = { id, body: parseBody(id, bodies[nth] ?? '', known), header, text }
+    const stored: Stored = { id, body, header, text }
     const { a: attempt = 1, f: fence = 1 } = header ?? {}
-    return { job: stored.body.job, attempt, fence, leaseUntil, receipt: { stored } satisfies Receipt }
-  })
+    claims.push({ job: body.job, attempt, fence, leaseUntil, receipt: { stored } satisfies Receipt })
+  }
   return { kind, claims, ...(dueAt === '' ? {} : { dueAt: Number(dueAt) }) }
 }
 

@@ -27,6 +27,8 @@ export interface Body {
   readonly job: Job
   readonly seq: number
   readonly acceptedAt: number
+  /** It has nothing of what few jobs have. */
+  readonly isPlain: boolean
 }
 
 /** `r`: rank, where it is not that of its acceptance or a key needs it; `u`: when a scheduled job is due; `t`: started; `e`: ended; `w`: worker; `c`: a cancel was asked for; `k`: key. */
@@ -83,7 +85,7 @@ function fewOf({ key, runAt, deadline, trace, tenant, idempotency, onDone }: Job
 const BODY = /^(\d+)\|(\d+)\|(\w+)\|([^|\n]*)(?:\|([^\n]*))?\n/
 
 /** @throws when it is none */
-export function parseBody(id: string, text: string, kinds: Kinds): Body {
+function parseBody(id: string, text: string, kinds: Kinds): Body {
   const [head, seq, kind = '', accepted = '', age, few] = partsOf(text)
   const { task, queue, priority, maxAttempts } = kinds.of(kind)
   const acceptedAt = Number.parseInt(accepted, 36)
@@ -96,7 +98,7 @@ export function parseBody(id: string, text: string, kinds: Kinds): Body {
     createdAt: acceptedAt - Number(age),
     maxAttempts,
   }
-  const place = { seq: Number(seq), acceptedAt }
+  const place = { seq: Number(seq), acceptedAt, isPlain: few === undefined }
   if (few === undefined) return { ...place, job }
   const { once, ...rest } = JSON.parse(few) as Few
   const idempotency = once && { idempotency: { key: once[0], fingerprint: once[1] } }
@@ -121,8 +123,18 @@ export function parseHeader(text: string): Header | undefined {
   return JSON.parse(end === -1 ? text : text.slice(0, end)) as Header
 }
 
-export function parseStored(id: string, body: string, text: string, kinds: Kinds): Stored {
-  return { id, body: parseBody(id, body, kinds), header: parseHeader(text), text }
+/** A job as it is stored; undefined where it is not there, or was written by somebody else. */
+export function readStored(id: string, text: string, header: string, kinds: Kinds): Stored | undefined {
+  const body = readBody(id, text, kinds)
+  return body && { id, body, header: parseHeader(header), text: header }
+}
+
+export function readBody(id: string, text: string, kinds: Kinds): Body | undefined {
+  try {
+    return parseBody(id, text, kinds)
+  } catch {
+    return undefined
+  }
 }
 
 /** Where a job stands in line among all that wait. */

@@ -61,13 +61,32 @@ export async function bringing<Answer>(
   answerOf: (answer: Answer) => unknown = (answer) => answer,
 ): Promise<Answer> {
   for (;;) {
-    const unknown = new Set(jobs.map(kindOf).filter((text) => at.kinds.numberOf(text) === undefined))
+    const unknown = unknownOf(at.kinds, jobs)
     if (unknown.size > 0) await ask(at, [...unknown])
     const answer = await call()
     const found = answerOf(answer)
     if (!Array.isArray(found) || found[0] !== 'kinds') return answer
     at.kinds.forget()
   }
+}
+
+function unknownOf(kinds: Kinds, jobs: readonly Job[]): Set<string> {
+  const unknown = new Set<string>()
+  let before: Job | undefined
+  for (const job of jobs) {
+    if (before === undefined || !isOfKind(before, job)) {
+      const text = kindOf(job)
+      if (kinds.numberOf(text) === undefined) unknown.add(text)
+    }
+    before = job
+  }
+  return unknown
+}
+
+export function isOfKind(a: Kind, b: Kind): boolean {
+  return (
+    a.task === b.task && a.queue === b.queue && a.priority === b.priority && a.maxAttempts === b.maxAttempts
+  )
 }
 
 async function ask(at: Connection, texts: readonly string[]): Promise<void> {

@@ -18,12 +18,12 @@ import { jobEventTypes } from '../../ledger.ts'
 import { watchEvents } from '../database.ts'
 import { eventsOf, jobsIn } from '../wake.ts'
 import { acceptedOf, arrivalsOf } from './accept.ts'
-import type { Group } from './change.ts'
-import { changeOf } from './change.ts'
+import type { EndedClaim, Group } from './change.ts'
+import { endOf } from './change.ts'
 import type { Claims } from './claim.ts'
 import { claimsOf, receiptOf } from './claim.ts'
 import type { Stored } from './codec.ts'
-import { parseStored } from './codec.ts'
+import { readStored } from './codec.ts'
 import type { Connection } from './connection.ts'
 import { redisDocuments } from './documents.ts'
 import { Due } from './due.ts'
@@ -124,10 +124,15 @@ export class RedisLedger implements Ledger {
       await this.#lookAgain(settlements, open)
       const now = this.#at.now()
       const decided: Decided[] = []
+      let before: EndedClaim | undefined
       for (const [index, stored] of open) {
-        const change = stored && changeOf(stored, settlements[index] as Settlement, now)
+        const settlement = settlements[index] as Settlement
+        const change = stored && endOf(stored, settlement, now, before)
         if (stored === undefined || change === undefined) open.delete(index)
-        else decided.push({ stored, change, index })
+        else {
+          decided.push({ stored, change, index })
+          if (change !== before?.change) before = { stored, settlement, change }
+        }
       }
       const refused = (await this.#moves.apply(decided, { whole: true })).filter((one) => one.refused)
       for (const { index } of refused) open.set(index, undefined)
@@ -183,8 +188,10 @@ export class RedisLedger implements Ledger {
     const [kinds, rows] = (await this.#at.run(scripts.outbox, { args })) as [string[], string[]]
     this.#at.kinds.learn(kinds)
     const jobs: Stored[] = []
-    for (let at = 0; at < rows.length; at += 3)
-      jobs.push(parseStored(rows[at] ?? '', rows[at + 1] ?? '', rows[at + 2] ?? '', this.#at.kinds))
+    for (let at = 0; at < rows.length; at += 3) {
+      const stored = readStored(rows[at] ?? '', rows[at + 1] ?? '', rows[at + 2] ?? '', this.#at.kinds)
+      if (stored !== undefined) jobs.push(stored)
+    }
     return jobs.sort(byRank).map(({ body }) => body.job)
   }
 

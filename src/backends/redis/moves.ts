@@ -4,7 +4,7 @@ import type { Move } from '../../job/state.ts'
 import type { Acted, Action, ActVerdict } from '../../ledger.ts'
 import { followersOf } from './accept.ts'
 import type { Change, Group } from './change.ts'
-import { changeOf, grouped, letGoOf, purgeOf } from './change.ts'
+import { changeOf, groupsOf, letGoOf, purgeOf } from './change.ts'
 import type { Stored } from './codec.ts'
 import type { Connection } from './connection.ts'
 import { deadIds } from './find.ts'
@@ -40,7 +40,7 @@ export class Moves {
     more: { readonly whole?: true; readonly stray?: Readonly<Record<string, readonly string[]>> } = {},
   ): Promise<{ index: number; refused: boolean }[]> {
     if (decided.length === 0 && more.stray === undefined) return []
-    const groups = grouped(decided.map(({ change }) => change))
+    const groups = groupsOf(decided.map(({ change }) => change))
     const follows = decided
       .flatMap(({ change }) =>
         change.follows.map((job) => ({ seq: change.seq, parent: change.group.ids[0] ?? '', job })),

@@ -1,5 +1,5 @@
 import type { Stored } from './codec.ts'
-import { parseStored } from './codec.ts'
+import { readStored } from './codec.ts'
 import type { Connection } from './connection.ts'
 import type { Kinds } from './kinds.ts'
 import { scripts } from './scripts/index.ts'
@@ -40,13 +40,13 @@ export function idsIn(answer: readonly string[]): string[] {
   return answer.filter((_, at) => at % WIDTH === 0)
 }
 
-/** Those that are gone are left out. */
+/** Those that are gone are left out, and those that cannot be read, for which nothing can be decided. */
 export function rowsOf(answer: readonly string[], kinds: Kinds): Row[] {
   const rows: Row[] = []
   for (let at = 0; at < answer.length; at += WIDTH) {
     const [id = '', body = '', header = '', notes = '', lease = ''] = answer.slice(at, at + WIDTH)
-    if (body === '') continue
-    const stored = parseStored(id, body, header, kinds)
+    const stored = readStored(id, body, header, kinds)
+    if (stored === undefined) continue
     rows.push({ stored, notes, ...(lease === '' ? {} : { leaseUntil: Number(lease) }) })
   }
   return rows

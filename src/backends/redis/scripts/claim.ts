@@ -29,7 +29,7 @@ local function openBlock(s)
       local open = { ids = {}, bodies = {}, ends = {}, kind = block.k, first = block.first, size = #block.i,
         rank = rankOf(tonumber(block.a), s.priority), seq = block.first + block.n - 1, behind = ends[#ends] }
       for i = 1, #some do
-        if found[i] and not touched[i] and string.find(found[i], '^%d+|%d+|') then
+        if found[i] and not touched[i] then
           local at = #open.ids + 1
           open.ids[at], open.bodies[at], open.ends[at] = some[i], found[i], ends[i]
         end
