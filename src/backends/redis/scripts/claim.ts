@@ -1,3 +1,10 @@
+import { AGING_MS } from '../../../job/priority.ts'
+
+/** Ranks as TypeScript has them. */
+export const ranking: string = `
+local function rankOf(accepted, priority) return accepted - priority * ${AGING_MS} end
+`
+
 /**
  * Takes the most urgent jobs of a queue. They come from up to eleven sources: a list for each priority of blocks of jobs that
  * were never claimed, and the sorted set `ready` of those that came back, were due later, or have a key. All of a block have

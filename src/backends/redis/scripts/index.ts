@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
-import { acceptScript, kindsScript } from './accept.ts'
+import { accepting, acceptScript, kindsScript } from './accept.ts'
 import { applyScript } from './apply.ts'
-import { claimScript } from './claim.ts'
-import { accepting, blocks, common, forgetting, kinds, ranking } from './common.ts'
+import { blocks, forgetting } from './blocks.ts'
+import { claimScript, ranking } from './claim.ts'
 import { documentsScript } from './documents.ts'
+import { frame } from './frame.ts'
+import { kinds } from './kinds.ts'
 import { outboxScript, pauseScript } from './outbox.ts'
 import { depthScript, dueScript, eventsScript, pageScript } from './reading.ts'
 import { renewScript } from './renew.ts'
@@ -39,17 +41,17 @@ export const scripts: Readonly<
     Script
   >
 > = {
-  accept: script('accept', common, accepting, acceptScript),
-  kinds: script('kinds', common, kindsScript),
-  claim: script('claim', common, kinds, blocks, ranking, claimScript),
-  apply: script('apply', common, kinds, blocks, accepting, forgetting, applyScript),
-  renew: script('renew', common, kinds, renewScript),
-  due: script('due', common, kinds, dueScript),
-  page: script('page', common, kinds, blocks, pageScript),
-  depth: script('depth', common, blocks, depthScript),
-  events: script('events', common, eventsScript),
-  tidy: script('tidy', common, kinds, blocks, forgetting, tidyScript),
-  outbox: script('outbox', common, kinds, blocks, outboxScript),
-  pause: script('pause', common, blocks, pauseScript),
-  documents: script('documents', common, accepting, documentsScript),
+  accept: script('accept', frame, accepting, acceptScript),
+  kinds: script('kinds', frame, kindsScript),
+  claim: script('claim', frame, kinds, blocks, ranking, claimScript),
+  apply: script('apply', frame, kinds, blocks, accepting, forgetting, applyScript),
+  renew: script('renew', frame, kinds, renewScript),
+  due: script('due', frame, kinds, dueScript),
+  page: script('page', frame, kinds, blocks, pageScript),
+  depth: script('depth', frame, blocks, depthScript),
+  events: script('events', frame, eventsScript),
+  tidy: script('tidy', frame, kinds, blocks, forgetting, tidyScript),
+  outbox: script('outbox', frame, kinds, blocks, outboxScript),
+  pause: script('pause', frame, blocks, pauseScript),
+  documents: script('documents', frame, accepting, documentsScript),
 }

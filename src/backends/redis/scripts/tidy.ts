@@ -4,12 +4,7 @@ local more = 0
 
 local function drop(ids, state)
   if #ids == 0 then return end
-  for i, body in ipairs(redis.call('HMGET', K .. 'jobs', unpack(ids))) do
-    local _, queue
-    if body then _, queue = kindOfBody(body) end
-    if queue then count(queue, state, -1) end
-  end
-  forget(ids)
+  forget(ids, state)
   if #ids >= args.batch then more = 1 end
 end
 
