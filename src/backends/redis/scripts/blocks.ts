@@ -21,6 +21,11 @@ local function blockAround(seq)
   return entry and readBlock(entry)
 end
 
+local function isIn(block, body)
+  local seq = tonumber((string.match(body, '^%d+')))
+  return seq and seq >= block.first and seq < block.first + block.n
+end
+
 -- Up to so many ids of a block from a byte on, and the byte behind each of them.
 local function idsFrom(block, from, most)
   local ids, ends, prefix, rests = {}, {}, block.p, block.i

@@ -35,8 +35,10 @@ local function openBlock(s)
       local touched = redis.call('HMGET', K .. 'state', unpack(some))
       local open = { ids = {}, bodies = {}, ends = {}, kind = block.k, first = block.first, size = #block.i,
         rank = rankOf(tonumber(block.a), s.priority), seq = block.first + block.n - 1, behind = ends[#ends] }
+      -- A job that was let go and came again stands in a newer block as well.
+      local isWhole = redis.call('HEXISTS', K .. 'left', first) == 0
       for i = 1, #some do
-        if found[i] and not touched[i] then
+        if found[i] and not touched[i] and (isWhole or isIn(block, found[i])) then
           local at = #open.ids + 1
           open.ids[at], open.bodies[at], open.ends[at] = some[i], found[i], ends[i]
         end
