@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { BackendOptions } from '../../backend.ts'
 import type { Accepted, Beat, Claim, Depth, LeaseState, Room, Want } from '../../broker.ts'
 import type { Documents } from '../../documents.ts'
@@ -47,6 +48,9 @@ export class RedisLedger implements Ledger {
   readonly #options: BackendOptions
   readonly #moves: Moves
   readonly #due: Due
+  /** Of this process, among all that use the store. */
+  readonly #name = randomUUID()
+  #calls = 0
   #cancelTidy: () => void
   #closed = false
 
@@ -104,8 +108,11 @@ export class RedisLedger implements Ledger {
       limit: Math.min(want.limit, 1000),
       worker: want.worker,
       fresh,
+      started: now,
       until: leaseUntil,
-      now,
+      // Said again after its answer was lost, the call is known by these, and is given the jobs that it took.
+      by: `${this.#name} ${want.worker} ${queue}`,
+      call: ++this.#calls,
     }
     return claimsOf(await this.#at.run(scripts.claim, { args }), fresh, leaseUntil, this.#at.kinds)
   }

@@ -14,11 +14,34 @@ local function rankOf(accepted, priority) return accepted - priority * ${AGING_M
  */
 export const claimScript: string = `
 local queue, limit = args.queue, args.limit
+
+-- The answer to the same call was lost: what it took is answered as it is now.
+local function answerAgain()
+  local text = redis.call('GET', K .. 'claimed:' .. args.by)
+  local call, list = string.match(text or '', '^(%d+) (.*)$')
+  if tonumber(call) ~= args.call then return nil end
+  local ids, bodies, headers = {}, {}, {}
+  for _, id in ipairs(cjson.decode(list)) do
+    local body, header = redis.call('HGET', K .. 'jobs', id), redis.call('HGET', K .. 'state', id)
+    local is = header and cjson.decode((string.match(header, '^[^\\n]*')))
+    if body and is and is.s == 'r' and is.w == args.worker and is.t == args.started then
+      kindOfBody(body)
+      ids[#ids + 1], bodies[#bodies + 1], headers[#headers + 1] = id, body, header
+    end
+  end
+  return { 'taken', '', kindsMet(), ids, bodies, headers }
+end
+if args.again then
+  local answer = answerAgain()
+  if answer then return answer end
+end
+
 if redis.call('SISMEMBER', K .. 'paused', queue) == 1 then return { 'paused', '' } end
 local due = nextDue()
 if due and due <= now then return { 'due', '' } end
 
 local untilText = string.format('%d', args['until'])
+local claimed = K .. 'claimed:' .. args.by
 local ids, bodies, headers, hasHeaders = {}, {}, {}, false
 
 -- The next block of a list in which a job is left, cut to what may be taken; nil at the end.
@@ -87,7 +110,7 @@ end
 local function takeReady(s)
   local job = s.head
   local header = job.header
-  header.s, header.a, header.f, header.t, header.w = 'r', header.a + 1, header.f + 1, now, args.worker
+  header.s, header.a, header.f, header.t, header.w = 'r', header.a + 1, header.f + 1, args.started, args.worker
   redis.call('ZREM', s.key, job.member)
   if header.k then
     local field = queue .. ' ' .. header.k
@@ -137,6 +160,7 @@ for i = 1, #ids do
 end
 redis.call('ZADD', K .. 'leases', unpack(leases))
 redis.call('HSET', K .. 'state', unpack(rows))
+redis.call('SET', claimed, string.format('%d ', args.call) .. cjson.encode(ids), 'PX', args['until'] - now)
 if redis.call('HGET', K .. 'meta', 'outbox') == '1' then
   redis.call('ZREM', K .. 'publish', unpack(ids))
   redis.call('ZREM', K .. 'published', unpack(ids))

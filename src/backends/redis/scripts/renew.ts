@@ -3,6 +3,14 @@
  * only free memory: after it a full server refuses none of the others, and a long job keeps its lease.
  */
 export const renewScript: string = `
+local function endsWith(log, lines)
+  for i, line in ipairs(lines) do
+    local is = log[#log - #lines + i]
+    if not is or is.at ~= line.at or is.message ~= line.message then return false end
+  end
+  return true
+end
+
 redis.call('HDEL', K .. 'notes', '')
 local ids = {}
 for i, beat in ipairs(args.beats) do ids[i] = beat.id end
@@ -26,7 +34,9 @@ for i, beat in ipairs(args.beats) do
       end
       if beat.log then
         local log = notes.log or {}
-        for _, line in ipairs(beat.log) do log[#log + 1] = line end
+        if not (args.again and endsWith(log, beat.log)) then
+          for _, line in ipairs(beat.log) do log[#log + 1] = line end
+        end
         while #log > args.maxLines do table.remove(log, 1) end
         notes.log = log
       end
