@@ -12,13 +12,13 @@ for _, state in ipairs({ 'done', 'cancelled' }) do
   local key = K .. state
   local over = redis.call('LLEN', key) - args.endedCount
   local ids = redis.call('LRANGE', key, 0, args.batch - 1)
-  local n = 0
-  if #ids > 0 then
-    local headers = redis.call('HMGET', K .. 'state', unpack(ids))
-    for i = 1, #ids do
+  local n = math.max(0, math.min(over, #ids))
+  if n < #ids then
+    local headers = redis.call('HMGET', K .. 'state', unpack(ids, n + 1))
+    for i = 1, #headers do
       local at = headers[i] and string.match(headers[i], '"e":(%d+)')
-      if i > over and at and tonumber(at) > now - args.endedMs then break end
-      n = i
+      if at and tonumber(at) > now - args.endedMs then break end
+      n = n + 1
     end
   end
   if n > 0 then
@@ -36,16 +36,24 @@ if n > 0 then
   drop(ids, 'dead')
 end
 
+-- A few entries at a time: one may hold a thousand events.
 local last = tonumber(redis.call('HGET', K .. 'meta', 'events')) or 0
-local entries = redis.call('XRANGE', K .. 'events', '-', '+', 'COUNT', args.batch)
-local old = {}
-for _, entry in ipairs(entries) do
-  local f = entry[2]
-  if tonumber(f[4]) > now - args.eventsMs and tonumber(f[2]) > last - args.eventsCount then break end
-  old[#old + 1] = entry[1]
+local function oldEvents()
+  local old = {}
+  local entries = redis.call('XRANGE', K .. 'events', '-', '+', 'COUNT', 10)
+  for _, entry in ipairs(entries) do
+    local f = entry[2]
+    if tonumber(f[4]) > now - args.eventsMs and tonumber(f[2]) > last - args.eventsCount then break end
+    old[#old + 1] = entry[1]
+  end
+  return old
 end
-if #old > 0 then redis.call('XDEL', K .. 'events', unpack(old)) end
-if #old >= args.batch then more = 1 end
+for round = 1, args.batch / 10 do
+  local old = oldEvents()
+  if #old == 0 then break end
+  redis.call('XDEL', K .. 'events', unpack(old))
+  if round == args.batch / 10 then more = 1 end
+end
 finish()
 return more
 `
