@@ -128,6 +128,7 @@ export class Connection {
   }
 
   #evaluate(script: Script, first: string, texts: readonly string[]): Promise<unknown> {
+    gather(this.#client)
     return this.#client.evalsha(script.sha, 1, this.#base, first, ...texts).catch((error: unknown) => {
       if (faultOf(error) !== 'noScript') throw error
       return this.#client.eval(script.text, 1, this.#base, first, ...texts)
@@ -212,3 +213,12 @@ export class Connection {
 }
 
 const closed = (): BackendError => new BackendError('CLOSED', 'the redis backend is closed')
+
+/** What is said in one turn of the event loop goes out in one packet: an acceptance, and the claim of who waits for it. */
+function gather(client: Client): void {
+  if (!('stream' in client)) return
+  const { stream } = client
+  if (stream === undefined || stream.writableCorked > 0) return
+  stream.cork()
+  queueMicrotask(() => process.nextTick(() => stream.uncork()))
+}

@@ -124,15 +124,22 @@ local function takeReady(s)
   tell(2, queue, task, header.a, { job.id })
 end
 
-local sources = {}
-for priority = 9, 0, -1 do
-  local key = K .. 'fresh:' .. queue .. ':' .. priority
+-- Most queues have one source, so it is not searched for further than it is.
+local ready, fresh = K .. 'ready:' .. queue, {}
+for priority = 0, 9 do fresh[priority + 1] = K .. 'fresh:' .. queue .. ':' .. priority end
+local left, sources = redis.call('EXISTS', ready, unpack(fresh)), {}
+if left > 0 and redis.call('EXISTS', ready) == 1 then
+  sources[1] = { key = ready, open = openReady, take = takeReady }
+  left = left - 1
+end
+for _, priority in ipairs({ 4, 5, 6, 7, 8, 9, 3, 2, 1, 0 }) do
+  if left == 0 then break end
+  local key = fresh[priority + 1]
   if redis.call('EXISTS', key) == 1 then
     sources[#sources + 1] = { key = key, priority = priority, open = openBlock, take = takeBlock }
+    left = left - 1
   end
 end
-local ready = K .. 'ready:' .. queue
-if redis.call('EXISTS', ready) == 1 then sources[#sources + 1] = { key = ready, open = openReady, take = takeReady } end
 
 while #ids < limit do
   local best
@@ -152,10 +159,10 @@ end
 if #ids == 0 then
   return { 'none', due and string.format('%d', due) or '' }
 end
-local rows, leases, fresh = {}, {}, args.fresh
+local rows, leases = {}, {}
 for i = 1, #ids do
   local id = ids[i]
-  rows[2 * i - 1], rows[2 * i] = id, headers[i] or fresh
+  rows[2 * i - 1], rows[2 * i] = id, headers[i] or args.fresh
   leases[2 * i - 1], leases[2 * i] = untilText, id
 end
 redis.call('ZADD', K .. 'leases', unpack(leases))
