@@ -1,13 +1,16 @@
+import type { Redis } from 'ioredis'
 import type { BackendOptions } from '../../backend.ts'
 import { sleep, systemClock } from '../../clock.ts'
 import { BackendError } from '../../job/errors.ts'
-import type { Client } from './client.ts'
 import { CONNECT, coded, faultOf } from './faults.ts'
 import type { Durability } from './location.ts'
 import type { Script } from './scripts/index.ts'
 
 /** Between two tries of a call that the server refused for now; half of it at random. */
 const AGAIN_MS = 100
+
+/** Another server has the keys now, or will: whoever is asked anew tells which. */
+const ELSEWHERE = /^(?:READONLY|UNBLOCKED|MOVED|CLUSTERDOWN)/
 
 /** What a script is given: named values, texts that follow as they are, and what is new about it when it is said again. */
 export interface Call {
@@ -17,7 +20,7 @@ export interface Call {
 
 /** The connection for commands: runs scripts, again where that is safe, and for as long as a call may wait. */
 export class Connection {
-  readonly #client: Client
+  readonly #client: Redis
   readonly #options: BackendOptions
   readonly #base: string
   /** How many servers must have what is accepted, and how. */
@@ -27,7 +30,7 @@ export class Connection {
   #lastError: unknown
   #closed = false
 
-  constructor(client: Client, base: string, sure: Durability, options: BackendOptions) {
+  constructor(client: Redis, base: string, sure: Durability, options: BackendOptions) {
     this.#client = client
     this.#base = base
     this.#sure = sure
@@ -163,8 +166,7 @@ export class Connection {
 
   async #rest(error: unknown, until: number): Promise<void> {
     const { message } = error as Error
-    // The names of the servers have changed hands: whoever is asked anew tells the new master.
-    if (message.startsWith('READONLY') || message.startsWith('UNBLOCKED')) this.#client.disconnect(true)
+    if (ELSEWHERE.test(message) && this.#client.status === 'ready') this.#client.disconnect(true)
     if (faultOf(error) === 'refused')
       await sleep(
         systemClock,
