@@ -12,6 +12,9 @@ const AGAIN_MS = 100
 /** Another server has the keys now, or will: whoever is asked anew tells which. */
 const ELSEWHERE = /^(?:READONLY|UNBLOCKED|MOVED|CLUSTERDOWN)/
 
+/** Of the time for a call: a socket that is silent for all of it is destroyed, with all calls that wait on it. */
+const CONFIRM_SHARE = 0.8
+
 /** What a script is given: named values, texts that follow as they are, and what is new about it when it is said again. */
 export interface Call {
   readonly args: Readonly<Record<string, unknown>>
@@ -93,7 +96,9 @@ export class Connection {
     const answer = { answer: found, isAgain: tries > 1 }
     const { replicas, fsynced } = this.#sure
     if (replicas === 0 && fsynced === 0) return answer
-    const [have, want] = fsynced > 0 ? await this.#fsynced() : await this.#replicated()
+    const [have, want] = await this.#confirmed().catch((error: unknown) => {
+      throw coded(error, 'did not say how many servers have what was accepted')
+    })
     if (have >= want) return answer
     throw new BackendError(
       'BACKEND_UNAVAILABLE',
@@ -102,24 +107,13 @@ export class Connection {
     )
   }
 
-  async #replicated(): Promise<[have: number, want: number]> {
-    const { replicas } = this.#sure
-    return [
-      Number(await this.#client.call('WAIT', String(replicas), String(this.#options.timeoutMs))),
-      replicas,
-    ]
-  }
-
-  /** The server's own file counts as one. */
-  async #fsynced(): Promise<[have: number, want: number]> {
-    const { fsynced, replicas } = this.#sure
+  /** Waits on the connection that wrote. With `fsynced` the server's own file counts as one. */
+  async #confirmed(): Promise<[have: number, want: number]> {
+    const { replicas, fsynced } = this.#sure
+    const forMs = String(Math.floor(this.#options.timeoutMs * CONFIRM_SHARE))
+    if (fsynced === 0) return [Number(await this.#client.call('WAIT', String(replicas), forMs)), replicas]
     const others = Math.max(fsynced - 1, replicas)
-    const [own, there] = (await this.#client.call(
-      'WAITAOF',
-      '1',
-      String(others),
-      String(this.#options.timeoutMs),
-    )) as [number, number]
+    const [own, there] = (await this.#client.call('WAITAOF', '1', String(others), forMs)) as [number, number]
     return [Number(own) + Number(there), 1 + others]
   }
 
