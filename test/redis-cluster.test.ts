@@ -192,7 +192,7 @@ describe.skipIf(shared === undefined)('the network before a cluster', () => {
       onTestFinished(async () => void (await Promise.all(links.map((link) => link[Symbol.asyncDispose]()))))
       const through = redis(behind(cluster, links))
       await using scene = new Scene(
-        { producer: urlOf(cluster), worker: through, direct: urlOf(cluster) },
+        { producer: through, worker: through, direct: urlOf(cluster) },
         { longMs: 300 },
       )
       scene.work()

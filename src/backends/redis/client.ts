@@ -11,7 +11,7 @@ type Library = Pick<typeof import('ioredis'), 'Redis' | 'AbstractConnector'>
 
 /** First wait before a server is tried again, and the longest; each is shortened by up to a half at random. */
 const RETRY_MS = 50
-const LONGEST_RETRY_MS = 2000
+const LONGEST_RETRY_MS = 1000
 
 /**
  * A call that is lost with its connection is rejected and never sent again behind our back, and a socket that says nothing
