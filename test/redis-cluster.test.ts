@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Cluster as ClusterClient } from 'ioredis'
 import { offload, task } from 'offload'
 import { redis } from 'offload/backends/redis'
@@ -53,6 +55,25 @@ describe.skipIf(shared === undefined)('a cluster', () => {
     await expect(unaware.ready()).rejects.toThrow(
       /another node of a cluster has the keys: add \?cluster=true/,
     )
+  })
+
+  test('is used by a user with the narrow rights of the page and +cluster|slots', async () => {
+    const page = readFileSync(join(import.meta.dirname, '../docs/backends/redis.md'), 'utf8')
+    const [, rights = ''] = /~\{offload\}:\* &\{offload\}:\* (-@all [^`]*)/.exec(page) ?? []
+    const commands = [...rights.trim().split(/\s+/), '+cluster|slots']
+    for (const node of cluster.nodes)
+      await node.ask('acl', 'setuser', 'app', 'on', '>secret', '~{rights}:*', '&{rights}:*', ...commands)
+    await using queue = open(
+      `redis://app:secret@127.0.0.1:${cluster.nodes[0].port}?cluster=true&prefix=rights`,
+    )
+    queue.work()
+    expect(await (await queue.enqueue(double, 3)).result({ timeout: '10s' })).toBe(6)
+    for (const node of cluster.nodes) await node.ask('acl', 'setuser', 'app', '-cluster|slots')
+    await using refused = open(
+      `redis://app:secret@127.0.0.1:${cluster.nodes[0].port}?cluster=true&prefix=rights`,
+      '1s',
+    )
+    await expect(refused.ready()).rejects.toThrow(/on a cluster also \+cluster/)
   })
 
   test('is used through a client of the user, whose prefix and other settings do not matter, and who keeps it', async () => {

@@ -76,7 +76,7 @@ export function coded(error: unknown, what: string): OffloadError {
     )
   if (/^NOPERM|^ERR The user executing the script/.test(text))
     return unavailable(
-      'the user of the url may not do this: grant it ~{prefix}:* &{prefix}:* +@read +@write +@scripting +@pubsub +@connection +@transaction +info +time',
+      'the user of the url may not do this: grant it ~{prefix}:* &{prefix}:* +@read +@write +@scripting +@pubsub +@connection +@transaction +info +time (on a cluster also +cluster)',
     )
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return unavailable('check the host in the url')
   if (code === 'ECONNREFUSED') return unavailable('check that the server runs, and its port')
