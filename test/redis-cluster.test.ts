@@ -10,6 +10,8 @@ import { startCluster } from '../scripts/servers/cluster.ts'
 import { Link } from '../scripts/servers/proxy.ts'
 import { startRedis } from '../scripts/servers/redis.ts'
 import type { RedisServer } from '../scripts/servers/server.ts'
+import { until } from '../scripts/servers/until.ts'
+import { startValkey } from '../scripts/servers/valkey.ts'
 import { silentLogger } from '../src/log.ts'
 import type { Places } from './redis/scene.ts'
 import { Scene, survived, told } from './redis/scene.ts'
@@ -28,6 +30,7 @@ const open = (url: Parameters<typeof offload>[0]['url'], timeout: `${number}s` =
   offload({ url, tasks: [double], logger: silentLogger, limits: { timeout } })
 
 const shared = await needs('redis cluster', startCluster)
+const valkey = await needs('valkey', startValkey)
 
 describe.skipIf(shared === undefined)('a cluster', () => {
   const cluster = shared as Cluster
@@ -91,10 +94,13 @@ describe.skipIf(shared === undefined)('a cluster', () => {
 })
 
 describe.skipIf(shared === undefined)('a slot that moves to another master', () => {
-  test(
-    'under load, there and back: nothing is lost, nothing ends twice',
-    async () => {
-      await using cluster = await own('redis cluster', startCluster)
+  type Move = (cluster: Cluster, slot: number, from: RedisServer, to: RedisServer) => Promise<void>
+
+  /** Moves the slot of a store four times while jobs flow. */
+  const moves =
+    (name: string, move: Move, valkey = false) =>
+    async (): Promise<void> => {
+      await using cluster = await own(name, () => startCluster({ valkey }))
       await using scene = new Scene(everywhere(urlOf(cluster)), { longMs: 300 })
       const slot = await cluster.slotOf(STORE)
       scene.work()
@@ -103,12 +109,43 @@ describe.skipIf(shared === undefined)('a slot that moves to another master', () 
       for (let times = 0; times < 4; times++) {
         await scene.flows()
         const from = await cluster.owner(slot)
-        await cluster.migrateSlot(slot, from, otherThan(from, cluster))
+        await move(cluster, slot, from, otherThan(from, cluster))
         back.push(await scene.nextRun())
       }
       await scene.flows()
-      survived('slot moved 4 times', await scene.count(), back)
-    },
+      survived(`slot of a ${name} moved 4 times`, await scene.count(), back)
+    }
+
+  test(
+    'under load, there and back: nothing is lost, nothing ends twice',
+    moves('redis cluster', (cluster, slot, from, to) => cluster.migrateSlot(slot, from, to)),
+    TIMEOUT_MS,
+  )
+
+  test.skipIf(valkey === undefined)(
+    'of Valkey, under load, key by key: nothing is lost, nothing ends twice',
+    moves('valkey cluster', (cluster, slot, from, to) => cluster.migrateSlot(slot, from, to), true),
+    TIMEOUT_MS,
+  )
+
+  test.skipIf(valkey === undefined)(
+    'of Valkey, under load, in one step: nothing is lost, nothing ends twice',
+    moves(
+      'valkey cluster',
+      async (cluster, slot, from, to) => {
+        const range = [String(slot), String(slot)]
+        await from.ask(
+          'cluster',
+          'migrateslots',
+          'slotsrange',
+          ...range,
+          'node',
+          await to.ask('cluster', 'myid'),
+        )
+        await until('the slot at its new owner', async () => (await cluster.owner(slot)) === to)
+      },
+      true,
+    ),
     TIMEOUT_MS,
   )
 
