@@ -24,5 +24,5 @@ function commandsSent(): Set<string> {
 test('the narrow rights of the page are just the commands that are sent', () => {
   const [line = ''] = /^user app .* -@all [^`]*/m.exec(page) ?? []
   const granted = [...line.matchAll(/\+([a-z]+)/g)].map(([, name = '']) => name)
-  expect([...granted, 'wait', 'waitaof'].sort()).toEqual([...commandsSent()].sort())
+  expect([...granted, 'wait', 'waitaof', 'cluster'].sort()).toEqual([...commandsSent()].sort())
 })

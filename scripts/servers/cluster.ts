@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { findRedis } from './programs.ts'
+import type { Place } from './place.ts'
+import { leavePlace, takePlace } from './place.ts'
+import { findRedis, findValkey } from './programs.ts'
 import { IN_MEMORY } from './redis.ts'
 import { RedisServer } from './server.ts'
+import { makeTlsFiles, tlsArguments, tlsFiles } from './tls.ts'
 import { until } from './until.ts'
 
 const run = promisify(execFile)
@@ -20,27 +23,36 @@ const NODE = [
 export interface ClusterOptions {
   /** One for each master, so that the death of a master is a fail-over. Default: none. */
   readonly replicas?: boolean
+  /** Of Valkey servers. Default: Redis. */
+  readonly valkey?: boolean
+  /** Every port speaks TLS, with one certificate for all. Redis only. */
+  readonly tls?: boolean
   /** Of every node, in place of those that keep nothing on disk. */
   readonly settings?: readonly string[]
 }
 
-/** Starts a Redis Cluster of three masters; undefined where there is no Redis and none can be installed. */
+/** Starts a cluster of three masters; undefined where there is no Redis, or Valkey, and none can be installed. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster | undefined> {
-  const program = findRedis()
+  const { replicas = false, valkey = false, tls = false, settings = IN_MEMORY } = options
+  const program = valkey ? findValkey() : findRedis()
   if (program === undefined) return undefined
-  const { replicas = false, settings = IN_MEMORY } = options
-  const launch = { program, settings: [...settings, ...NODE] }
+  const certificate = tls ? await takePlace() : undefined
   const nodes: RedisServer[] = []
   try {
+    if (certificate !== undefined) makeTlsFiles(certificate.folder)
+    const tlsOnly = certificate && tlsFiles(certificate.folder)
+    const launch = { program, settings: [...settings, ...NODE], ...(tlsOnly && { tlsOnly }) }
     while (nodes.length < (replicas ? 2 : 1) * MASTERS) nodes.push(await RedisServer.start(launch))
     const places = nodes.map(({ port }) => `127.0.0.1:${port}`)
     const shape = ['--cluster-replicas', replicas ? '1' : '0', '--cluster-yes']
-    await run('redis-cli', ['--cluster', 'create', ...places, ...shape])
-    const cluster = new Cluster(nodes)
+    const secure = tlsOnly ? tlsArguments(tlsOnly) : []
+    await run('redis-cli', [...secure, '--cluster', 'create', ...places, ...shape])
+    const cluster = new Cluster(nodes, certificate)
     await cluster.settled()
     return cluster
   } catch (error) {
     await Promise.all(nodes.map((node) => node.stop()))
+    if (certificate !== undefined) leavePlace(certificate)
     throw error
   }
 }
@@ -49,7 +61,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 export class Cluster implements AsyncDisposable {
   readonly nodes: readonly [RedisServer, ...RedisServer[]]
 
-  constructor(nodes: readonly RedisServer[]) {
+  readonly #certificate: Place | undefined
+
+  /** @param certificate where that of all nodes is, if they speak TLS */
+  constructor(nodes: readonly RedisServer[], certificate?: Place) {
+    this.#certificate = certificate
     const [first, ...others] = nodes
     if (first === undefined) throw new Error('a cluster has nodes')
     this.nodes = [first, ...others]
@@ -118,6 +134,7 @@ export class Cluster implements AsyncDisposable {
 
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()))
+    if (this.#certificate !== undefined) leavePlace(this.#certificate)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -8,7 +8,7 @@ import { isRunning, killChild, ownProcess } from './leftovers.ts'
 import type { Place } from './place.ts'
 import { leavePlace, SECOND, takeFolder, takePlace } from './place.ts'
 import type { TlsFiles } from './tls.ts'
-import { makeTlsFiles, tlsFiles, tlsSettings } from './tls.ts'
+import { makeTlsFiles, tlsArguments, tlsFiles, tlsSettings } from './tls.ts'
 import { until } from './until.ts'
 
 const run = promisify(execFile)
@@ -20,10 +20,13 @@ export interface Launch {
   readonly settings: readonly string[]
   /** What its configuration file begins with; the server itself may rewrite the file. */
   readonly config?: string
+  /** A TLS port beside the plain one. */
   readonly tls?: boolean
+  /** Its port speaks TLS, with this certificate, and so does it with the other nodes of a cluster: then there is no plain port. */
+  readonly tlsOnly?: TlsFiles
 }
 
-/** A TLS port beside the plain one. Its certificate is for localhost and 127.0.0.1, and is its own authority. */
+/** A TLS port. Its certificate is for localhost and 127.0.0.1, and is its own authority. */
 export interface Tls {
   readonly port: number
   readonly url: string
@@ -50,8 +53,8 @@ export class RedisServer implements AsyncDisposable {
     this.folder = place.folder
     this.#password = settingOf(launch.settings, '--requirepass')
     const user = this.#password === undefined ? '' : `:${encodeURIComponent(this.#password)}@`
-    this.url = `redis://${user}127.0.0.1:${place.port}`
-    this.tls = launch.tls ? tlsOf(place, user) : undefined
+    this.url = `${launch.tlsOnly ? 'rediss' : 'redis'}://${user}127.0.0.1:${place.port}`
+    this.tls = tlsOf(place, launch, user)
     this.#child = this.#spawn()
   }
 
@@ -73,7 +76,7 @@ export class RedisServer implements AsyncDisposable {
   /** What redis-cli prints for a command; throws what the server refuses it with. */
   async ask(...command: readonly string[]): Promise<string> {
     const env = this.#password === undefined ? process.env : { ...process.env, REDISCLI_AUTH: this.#password }
-    const { stdout } = await run('redis-cli', ['-e', '-p', String(this.port), ...command], {
+    const { stdout } = await run('redis-cli', ['-e', '-p', String(this.port), ...this.#secure, ...command], {
       env,
       timeout: ASK_MS,
     })
@@ -116,14 +119,20 @@ export class RedisServer implements AsyncDisposable {
     return this.stop()
   }
 
+  /** What redis-cli needs to reach the port. */
+  get #secure(): readonly string[] {
+    const { tlsOnly } = this.#launch
+    return tlsOnly ? tlsArguments(tlsOnly) : []
+  }
+
   #spawn(): ChildProcess {
-    const { program, settings, config = '', tls } = this.#launch
+    const { program, settings, config = '', tls, tlsOnly } = this.#launch
     const file = join(this.folder, 'server.conf')
     if (!existsSync(file)) writeFileSync(file, config)
     if (tls && !existsSync(tlsFiles(this.folder).cert)) makeTlsFiles(this.folder)
     const own = [
       '--port',
-      String(this.port),
+      tlsOnly ? '0' : String(this.port),
       '--bind',
       '127.0.0.1',
       '--dir',
@@ -131,7 +140,11 @@ export class RedisServer implements AsyncDisposable {
       '--daemonize',
       'no',
     ]
-    const secure = tls ? tlsSettings(this.folder, this.port + SECOND) : []
+    const secure = tlsOnly
+      ? ['--tls-cluster', 'yes', '--tls-replication', 'yes', ...tlsSettings(tlsOnly, this.port)]
+      : tls
+        ? tlsSettings(tlsFiles(this.folder), this.port + SECOND)
+        : []
     const log = openSync(join(this.folder, 'log'), 'a')
     const all = [file, ...own, '--unixsocket', this.#socket, ...secure, ...settings]
     const child = spawn(program, all, { stdio: ['ignore', log, log] })
@@ -164,9 +177,11 @@ export class RedisServer implements AsyncDisposable {
   }
 }
 
-function tlsOf({ port, folder }: Place, user: string): Tls {
-  const files: TlsFiles = tlsFiles(folder)
-  return { port: port + SECOND, url: `rediss://${user}127.0.0.1:${port + SECOND}`, ca: files.cert }
+function tlsOf({ port, folder }: Place, { tls, tlsOnly }: Launch, user: string): Tls | undefined {
+  if (!tls && tlsOnly === undefined) return undefined
+  const own = tlsOnly ? port : port + SECOND
+  const { cert } = tlsOnly ?? tlsFiles(folder)
+  return { port: own, url: `rediss://${user}127.0.0.1:${own}`, ca: cert }
 }
 
 const settingOf = (settings: readonly string[], name: string): string | undefined => {

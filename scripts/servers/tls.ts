@@ -26,8 +26,10 @@ export function makeTlsFiles(folder: string): void {
   if (made.status !== 0) throw new Error(`openssl made no certificate: ${made.stderr}`)
 }
 
-export function tlsSettings(folder: string, port: number): readonly string[] {
-  const { cert, key } = tlsFiles(folder)
+export function tlsSettings({ cert, key }: TlsFiles, port: number): readonly string[] {
   const files = ['--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert]
   return ['--tls-port', String(port), ...files, '--tls-auth-clients', 'no']
 }
+
+/** What redis-cli needs to trust the certificate. */
+export const tlsArguments = ({ cert }: TlsFiles): readonly string[] => ['--tls', '--cacert', cert]

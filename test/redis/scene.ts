@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Offload } from 'offload'
+import type { Offload, OffloadOptions } from 'offload'
 import { offload, task } from 'offload'
 import { expect } from 'vitest'
 import { z } from 'zod'
@@ -11,11 +11,13 @@ const PAUSE_MS = 10
 const KEEP_ALL = { ended: '24h', endedCount: 10_000_000, eventsCount: 10_000_000 } as const
 const LAST = 'the-last-one'
 
+type Place = NonNullable<OffloadOptions['url']>
+
 export interface Places {
-  readonly producer: string
-  readonly worker: string
+  readonly producer: Place
+  readonly worker: Place
   /** Where the records are read at the end, past all that fails on the way. */
-  readonly direct: string
+  readonly direct: Place
 }
 
 export interface SceneOptions {
@@ -177,7 +179,7 @@ export class Scene implements AsyncDisposable {
     }
   }
 
-  #open(url: string): Offload {
+  #open(url: Place): Offload {
     const limits = { timeout: '2s' } as const
     return offload({ url, tasks: [this.#job], logger: silentLogger, limits, retention: KEEP_ALL })
   }

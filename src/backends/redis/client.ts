@@ -1,15 +1,17 @@
-import type { Cluster, Redis } from 'ioredis'
+import type { Cluster, ClusterNode, Redis } from 'ioredis'
 import { CapabilityError } from '../../job/errors.ts'
 import type { Location } from './location.ts'
+import { slotOf } from './slot.ts'
+import { slotClients } from './slot-clients.ts'
 
-/** A client of the user, or ours: what both kinds of ioredis have. */
+/** A client of the user. Ours are of one server each, also in a cluster. */
 export type Client = Redis | Cluster
 
-type Library = Pick<typeof import('ioredis'), 'Redis' | 'Cluster'>
+type Library = Pick<typeof import('ioredis'), 'Redis' | 'AbstractConnector'>
 
 /** First wait before a server is tried again, and the longest; each is shortened by up to a half at random. */
 const RETRY_MS = 50
-const LONGEST_RETRY_MS = 2000
+const LONGEST_RETRY_MS = 1000
 
 /**
  * A call that is lost with its connection is rejected and never sent again behind our back, and a socket that says nothing
@@ -26,6 +28,10 @@ function settings(timeoutMs: number) {
     maxRetriesPerRequest: 0,
     retryStrategy: retry,
     connectionName: 'offload',
+    // Of a client of the user: the keys are ours, and so is what a reply looks like.
+    keyPrefix: '',
+    readOnly: false,
+    replyMapping: 'legacy',
   } as const
 }
 
@@ -33,32 +39,24 @@ function retry(times: number): number {
   return Math.min(RETRY_MS * 2 ** Math.min(times, 10), LONGEST_RETRY_MS) * (0.5 + Math.random() / 2)
 }
 
-function clusterSettings(timeoutMs: number) {
-  return {
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    clusterRetryStrategy: retry,
-    retryDelayOnFailover: 100,
-    retryDelayOnClusterDown: 200,
-    slotsRefreshTimeout: timeoutMs,
-  } as const
-}
-
-/** Copies of a client of the user. */
-export function duplicates(client: Client, timeoutMs: number): () => Client {
-  const { retryStrategy: _, ...own } = settings(timeoutMs)
-  if ('nodes' in client) {
-    const { clusterRetryStrategy: __, ...cluster } = clusterSettings(timeoutMs)
-    const redisOptions = { ...client.options.redisOptions, ...own }
-    const options = { ...cluster, redisOptions } as Parameters<Cluster['duplicate']>[1]
-    return () => client.duplicate([], options)
+/** Makes clients like that of the user. @throws CAPABILITY_MISSING where ioredis is not installed */
+export async function duplicates(client: Client, prefix: string, timeoutMs: number): Promise<() => Redis> {
+  const own = settings(timeoutMs)
+  if (!('nodes' in client)) {
+    // When a server is tried again stays the user's to say.
+    const { retryStrategy: _, ...rest } = own
+    return () => client.duplicate(rest)
   }
-  return () => client.duplicate(own)
+  const { startupNodes } = client as unknown as { startupNodes: readonly ClusterNode[] }
+  const { redisOptions, natMap } = client.options
+  const options = { ...redisOptions, ...own }
+  return slotClients(await library(), { number: slotOf(prefix), seeds: startupNodes, options, natMap }, retry)
 }
 
 /** Makes clients of one server, cluster or group of sentinels. @throws CAPABILITY_MISSING where ioredis is not installed */
-export async function clientMaker(at: Location, timeoutMs: number): Promise<() => Client> {
-  const { Redis, Cluster } = await library()
+export async function clientMaker(at: Location, timeoutMs: number): Promise<() => Redis> {
+  const lib = await library()
+  const { Redis } = lib
   const options = {
     ...settings(timeoutMs),
     ...(at.username === undefined ? {} : { username: at.username }),
@@ -81,14 +79,7 @@ export async function clientMaker(at: Location, timeoutMs: number): Promise<() =
           failoverDetector: true,
         })
     case 'cluster':
-      return () =>
-        new Cluster(
-          at.servers.map(({ host, port }) => ({ host, port })),
-          {
-            ...clusterSettings(timeoutMs),
-            redisOptions: options,
-          },
-        )
+      return slotClients(lib, { number: slotOf(at.prefix), seeds: at.servers, options }, retry)
   }
 }
 

@@ -1,7 +1,7 @@
+import type { Redis } from 'ioredis'
 import type { BackendOptions } from '../../backend.ts'
 import { sleep, systemClock } from '../../clock.ts'
 import { BackendError } from '../../job/errors.ts'
-import type { Client } from './client.ts'
 import { CONNECT, coded, faultOf } from './faults.ts'
 import { Kinds } from './kinds.ts'
 import type { Durability } from './location.ts'
@@ -9,6 +9,12 @@ import type { Script } from './scripts/index.ts'
 
 /** Between two tries of a call that the server refused for now; half of it at random. */
 const AGAIN_MS = 100
+
+/** Another server has the keys now, or will: whoever is asked anew tells which. */
+const ELSEWHERE = /^(?:READONLY|UNBLOCKED|MOVED|CLUSTERDOWN)/
+
+/** Of the time for a call: a socket that is silent for all of it is destroyed, with all calls that wait on it. */
+const CONFIRM_SHARE = 0.8
 
 /** What a script is given: named values, texts that follow as they are, and what is new about it when it is said again. */
 export interface Call {
@@ -19,7 +25,7 @@ export interface Call {
 /** The connection for commands: runs scripts, again where that is safe, and for as long as a call may wait. */
 export class Connection {
   readonly kinds: Kinds = new Kinds()
-  readonly #client: Client
+  readonly #client: Redis
   readonly #options: BackendOptions
   readonly #base: string
   /** How many servers must have what is accepted, and how. */
@@ -29,7 +35,7 @@ export class Connection {
   #lastError: unknown
   #closed = false
 
-  constructor(client: Client, base: string, sure: Durability, options: BackendOptions) {
+  constructor(client: Redis, base: string, sure: Durability, options: BackendOptions) {
     this.#client = client
     this.#base = base
     this.#sure = sure
@@ -92,7 +98,9 @@ export class Connection {
     const answer = { answer: found, isAgain: tries > 1 }
     const { replicas, fsynced } = this.#sure
     if (replicas === 0 && fsynced === 0) return answer
-    const [have, want] = fsynced > 0 ? await this.#fsynced() : await this.#replicated()
+    const [have, want] = await this.#confirmed().catch((error: unknown) => {
+      throw coded(error, 'did not say how many servers have what was accepted')
+    })
     if (have >= want) return answer
     throw new BackendError(
       'BACKEND_UNAVAILABLE',
@@ -101,24 +109,13 @@ export class Connection {
     )
   }
 
-  async #replicated(): Promise<[have: number, want: number]> {
-    const { replicas } = this.#sure
-    return [
-      Number(await this.#client.call('WAIT', String(replicas), String(this.#options.timeoutMs))),
-      replicas,
-    ]
-  }
-
-  /** The server's own file counts as one. */
-  async #fsynced(): Promise<[have: number, want: number]> {
-    const { fsynced, replicas } = this.#sure
+  /** Waits on the connection that wrote. With `fsynced` the server's own file counts as one. */
+  async #confirmed(): Promise<[have: number, want: number]> {
+    const { replicas, fsynced } = this.#sure
+    const forMs = String(Math.floor(this.#options.timeoutMs * CONFIRM_SHARE))
+    if (fsynced === 0) return [Number(await this.#client.call('WAIT', String(replicas), forMs)), replicas]
     const others = Math.max(fsynced - 1, replicas)
-    const [own, there] = (await this.#client.call(
-      'WAITAOF',
-      '1',
-      String(others),
-      String(this.#options.timeoutMs),
-    )) as [number, number]
+    const [own, there] = (await this.#client.call('WAITAOF', '1', String(others), forMs)) as [number, number]
     return [Number(own) + Number(there), 1 + others]
   }
 
@@ -166,8 +163,7 @@ export class Connection {
 
   async #rest(error: unknown, until: number): Promise<void> {
     const { message } = error as Error
-    // The names of the servers have changed hands: whoever is asked anew tells the new master.
-    if (message.startsWith('READONLY') || message.startsWith('UNBLOCKED')) this.#client.disconnect(true)
+    if (ELSEWHERE.test(message) && this.#client.status === 'ready') this.#client.disconnect(true)
     if (faultOf(error) === 'refused')
       await sleep(
         systemClock,
@@ -215,9 +211,7 @@ export class Connection {
 const closed = (): BackendError => new BackendError('CLOSED', 'the redis backend is closed')
 
 /** What is said in one turn of the event loop goes out in one packet: an acceptance, and the claim of who waits for it. */
-function gather(client: Client): void {
-  if (!('stream' in client)) return
-  const { stream } = client
+function gather({ stream }: Redis): void {
   if (stream === undefined || stream.writableCorked > 0) return
   stream.cork()
   queueMicrotask(() => process.nextTick(() => stream.uncork()))

@@ -54,6 +54,12 @@ export function coded(error: unknown, what: string): OffloadError {
       `redis ${what}: this server is a replica; name the master, or the sentinels with ?sentinel=<name>`,
       { cause: error, retryAfterMs: 1000 },
     )
+  if (text.startsWith('MOVED'))
+    return unavailable(
+      'another node of a cluster has the keys: add ?cluster=true to the url if it is not there',
+    )
+  if (text.includes('cluster support disabled'))
+    return unavailable('this server is not a node of a cluster: leave ?cluster=true out of the url')
   if (text.startsWith('MISCONF'))
     return new BackendError(
       'BACKEND_READ_ONLY',
@@ -70,7 +76,7 @@ export function coded(error: unknown, what: string): OffloadError {
     )
   if (/^NOPERM|^ERR The user executing the script/.test(text))
     return unavailable(
-      'the user of the url may not do this: grant it ~{prefix}:* &{prefix}:* +@read +@write +@scripting +@pubsub +@connection +@transaction +info +time',
+      'the user of the url may not do this: grant it ~{prefix}:* &{prefix}:* +@read +@write +@scripting +@pubsub +@connection +@transaction +info +time (on a cluster also +cluster)',
     )
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return unavailable('check the host in the url')
   if (code === 'ECONNREFUSED') return unavailable('check that the server runs, and its port')

@@ -1,9 +1,9 @@
+import type { Redis } from 'ioredis'
 import type { BackendOptions } from '../../backend.ts'
 import type { Clock } from '../../clock.ts'
 import { systemClock } from '../../clock.ts'
 import { jobEventTypes } from '../../ledger.ts'
 import { eventsOf, jobsIn, Wake } from '../wake.ts'
-import type { Client } from './client.ts'
 
 /** How often a silent subscription is asked whether it still lives. */
 const PING_MS = 5000
@@ -13,15 +13,15 @@ const PING_MS = 5000
  * first waits. A hint that is lost costs a poll; a subscription that was away wakes everybody when it is back.
  */
 export class Hints extends Wake {
-  readonly #make: () => Client
+  readonly #make: () => Redis
   readonly #base: string
   readonly #options: BackendOptions
-  #client: Client | undefined
+  #client: Redis | undefined
   #hearsEvents = false
   #cancelPing = (): void => {}
   #closed = false
 
-  constructor(make: () => Client, base: string, options: BackendOptions) {
+  constructor(make: () => Redis, base: string, options: BackendOptions) {
     super(options.clock)
     this.#make = make
     this.#base = base

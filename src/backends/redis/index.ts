@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis'
 import type { Backend, BackendOptions } from '../../backend.ts'
 import type { Features } from '../../broker.ts'
 import { OffloadError } from '../../job/errors.ts'
@@ -55,12 +56,13 @@ export function redis(
     throw new OffloadError('OPTION_INVALID', 'redis() needs a client of ioredis: redis(new Redis(...))')
   checkPrefix(prefix)
   return {
-    open: (options) => opened(duplicates(client, options.timeoutMs), prefix, { replicas, fsynced }, options),
+    open: async (options) =>
+      opened(await duplicates(client, prefix, options.timeoutMs), prefix, { replicas, fsynced }, options),
   }
 }
 
 async function opened(
-  make: () => Client,
+  make: () => Redis,
   prefix: string,
   sure: Durability,
   options: BackendOptions,

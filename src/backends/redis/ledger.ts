@@ -237,7 +237,10 @@ export class RedisLedger implements Ledger {
     signal: AbortSignal,
     only?: JobEventType,
   ): AsyncIterable<readonly JobEvent[]> {
-    const first = eventsPage(this.#at, undefined).then(({ next }) => after ?? next)
+    // No script: one that the server has not got yet is said again, after what is asked meanwhile.
+    const first = this.#at
+      .command('HGET', this.#at.key('meta'), 'events')
+      .then((last) => after ?? Number(last))
     // Whoever never reads is told of no fault.
     first.catch(() => {})
     return watchEvents(
