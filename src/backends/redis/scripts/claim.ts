@@ -1,11 +1,16 @@
+import { spending } from './outbox.ts'
+
 /**
  * Takes the most urgent jobs of a queue. They come from up to eleven sources: a list for each priority of jobs that were
  * never claimed (in the order of acceptance, which within one priority is the order of rank), and the sorted set `ready` of
  * those that came back, were due later, or have a key. An id in a list whose job has a header by now is no longer meant.
  */
-export const claimScript: string = `
+export const claimScript: string = `${spending}
 local queue, limit = args.queue, args.limit
-if redis.call('SISMEMBER', K .. 'paused', queue) == 1 then return { 'paused', '' } end
+if redis.call('SISMEMBER', K .. 'paused', queue) == 1 then
+  spend(queue, limit, {})
+  return { 'paused', '' }
+end
 local due = nextDue()
 if due and due <= now then return { 'due', '' } end
 
@@ -98,6 +103,7 @@ end
 for _, s in ipairs(sources) do if s.at then drop(s) end end
 
 if #taken == 0 then
+  spend(queue, limit, {})
   return { 'none', due and string.format('%d', due) or '' }
 end
 local ids, headers, leases, out = {}, {}, {}, { 'taken', '' }
@@ -122,10 +128,7 @@ for i, item in ipairs(taken) do
 end
 redis.call('ZADD', K .. 'leases', unpack(leases))
 redis.call('HSET', K .. 'state', unpack(headers))
-if redis.call('HGET', K .. 'meta', 'outbox') == '1' then
-  redis.call('ZREM', K .. 'publish', unpack(ids))
-  redis.call('ZREM', K .. 'published', unpack(ids))
-end
+spend(queue, limit, ids)
 count(queue, 'queued', -#taken)
 count(queue, 'running', #taken)
 finish()

@@ -33,21 +33,21 @@ local function tell(kind, queue, task, attempt, ids, data)
 end
 
 local isPublishing
--- A message broker is to be told of jobs that can start from now on, if there is one.
-local function publish(ids)
+-- A message broker is to be told of jobs of a queue that can start from now on, if there is one.
+local function publish(queue, ids)
   if isPublishing == nil then isPublishing = redis.call('HGET', K .. 'meta', 'outbox') == '1' end
   if not isPublishing then return end
   local due = {}
   for i = 1, #ids do
-    due[2 * i - 1], due[2 * i] = now, ids[i]
+    due[2 * i - 1], due[2 * i] = 0, ids[i]
   end
   redis.call('ZADD', K .. 'publish', unpack(due))
-  redis.call('ZREM', K .. 'published', unpack(ids))
+  redis.call('ZREM', K .. 'out:' .. queue, unpack(ids))
 end
 
 local function opened(queue, ids)
   hints[queue] = true
-  publish(ids)
+  publish(queue, ids)
 end
 
 -- Who stands first in the line of a key may be claimed, if it waits; nobody else of the line.
@@ -149,7 +149,7 @@ local function place(g, ids, bodies)
   else
     local length = redis.call('RPUSH', K .. 'fresh:' .. g.queue .. ':' .. g.priority, unpack(ids))
     if length == n then hints[g.queue] = true end
-    publish(ids)
+    publish(g.queue, ids)
     count(g.queue, 'queued', n)
   end
   tell(0, g.queue, g.task, g.attempt or 0, ids)
