@@ -3,12 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
+import { startRedis } from '../scripts/servers/redis.ts'
+import type { Backend, BackendOptions } from '../src/backend.ts'
 import { MemoryLedger, MemoryStore } from '../src/backends/memory/index.ts'
+import { openRedis } from '../src/backends/redis/index.ts'
 import { openSqlite } from '../src/backends/sqlite/index.ts'
 import type { Job } from '../src/job/job.ts'
+import type { Ledger } from '../src/ledger.ts'
 import { LeastPowerServer } from '../src/testing/index.ts'
 import type { OpenLedger } from './permits/world.ts'
 import { calls, queues, World } from './permits/world.ts'
+import { needs } from './servers.ts'
 
 const SWEEP_MS = 250
 const LONGEST_DELAY_MS = 400
@@ -17,10 +22,11 @@ const FOUND_MS = 11_000
 
 const folder = mkdtempSync(join(tmpdir(), 'offload-permits-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
-let files = 0
+let stores = 0
+const redis = await needs('redis', startRedis)
 
 /** Each answers how to open one more connection to a new store. */
-const stores: readonly [name: string, runs: number, fresh: () => OpenLedger][] = [
+const kinds: readonly (readonly [name: string, runs: number, fresh: () => OpenLedger])[] = [
   [
     'memory',
     300,
@@ -36,15 +42,29 @@ const stores: readonly [name: string, runs: number, fresh: () => OpenLedger][] =
     'sqlite',
     40,
     () => {
-      const path = join(folder, `${++files}.db`)
-      return async (options) => {
-        const { ledger } = await openSqlite(path, options)
-        if (ledger === undefined) throw new Error('SQLite has no ledger')
-        return ledger
-      }
+      const path = join(folder, `${++stores}.db`)
+      return (options) => ledgerOf(openSqlite(path, options))
     },
   ],
+  ...(redis === undefined
+    ? []
+    : [
+        [
+          'redis',
+          20,
+          () => {
+            const location = `127.0.0.1:${redis.port}?prefix=permits-${++stores}`
+            return (options: BackendOptions) => ledgerOf(openRedis(location, false, options))
+          },
+        ] as const,
+      ]),
 ]
+
+async function ledgerOf(opening: Promise<Backend>): Promise<Ledger> {
+  const { ledger } = await opening
+  if (ledger === undefined) throw new Error('a database has a ledger')
+  return ledger
+}
 
 const host = fc.nat({ max: 1 })
 const queue = fc.constantFrom('q', 'q', ...queues)
@@ -172,7 +192,7 @@ const server = fc
   .tuple(fc.nat({ max: 1000 }), fc.constantFrom(0, 0.1))
   .map(([seed, again]) => ({ seed, again }))
 
-describe.each(stores)('on %s', (_, numRuns, fresh) => {
+describe.each(kinds)('on %s', (_, numRuns, fresh) => {
   test('a job that can start is claimed within one sweep, whichever permits others have spent', async () => {
     await fc.assert(
       fc.asyncProperty(
