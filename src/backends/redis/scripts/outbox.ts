@@ -28,7 +28,7 @@ const ready: string = `
 local function publishReady(queue)
   local function add(ids)
     for _, id in ipairs(ids) do
-      if not redis.call('ZSCORE', K .. 'out:' .. queue, id) then redis.call('ZADD', K .. 'publish', 0, id) end
+      if not redis.call('ZMSCORE', K .. 'out:' .. queue, id)[1] then redis.call('ZADD', K .. 'publish', 0, id) end
     end
   end
   for priority = 0, 9 do add(redis.call('LRANGE', K .. 'fresh:' .. queue .. ':' .. priority, 0, -1)) end
@@ -73,7 +73,7 @@ if redis.call('HSETNX', K .. 'meta', 'outbox', '1') == 1 then
 end
 for _, id in ipairs(args.published) do
   local body = redis.call('HGET', K .. 'jobs', id)
-  if body and redis.call('ZSCORE', K .. 'out:' .. queueOf(body), id) then redis.call('ZREM', K .. 'publish', id) end
+  if body and redis.call('ZMSCORE', K .. 'out:' .. queueOf(body), id)[1] then redis.call('ZREM', K .. 'publish', id) end
 end
 local lost = args.lost
 if lost then
