@@ -104,19 +104,20 @@ const quietCommand = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant('open'), host, fc.constant(0)) },
   { weight: 4, arbitrary: fc.tuple(fc.constant('step'), host, fc.integer({ min: 1, max: 3 })) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('pass'), host, fc.integer({ min: 1, max: 600 })) },
-  { weight: 1, arbitrary: fc.tuple(fc.constant('drop'), host, fc.constant(0)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('drop', 'down', 'up'), host, fc.constant(0)) },
 )
 
 const anyCommand = fc.oneof(
   { weight: 10, arbitrary: quietCommand },
   { weight: 1, arbitrary: fc.tuple(fc.constant('crash'), host, fc.constant(0)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('lose'), host, fc.constant(0)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('back'), host, fc.constantFrom(1, 3000, 3_600_000)) },
 )
 
 type Command = readonly [name: string, host: number, what: unknown]
 
 async function run(world: World, [name, host, what]: Command): Promise<void> {
-  const now = world.clock.now()
+  const now = world.now()
   switch (name) {
     case 'enqueue':
       return world.enqueue(
@@ -158,6 +159,12 @@ async function run(world: World, [name, host, what]: Command): Promise<void> {
       return world.quiet()
     case 'crash':
       return world.crash(host)
+    case 'down':
+    case 'up':
+      world.server.down = name === 'down'
+      return world.quiet()
+    case 'back':
+      return world.setBack(what as number)
     case 'lose':
       world.server.loseAll()
   }

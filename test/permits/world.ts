@@ -75,13 +75,14 @@ interface Host {
 
 /** Two hosts on one message server and one store, on a clock that stands still. */
 export class World {
-  readonly clock: VirtualClock = new VirtualClock()
+  readonly #clock = new VirtualClock()
   readonly server: LeastPowerServer
   readonly #openLedger: OpenLedger
   readonly #options: BackendOptions
   readonly #hosts: Host[] = []
   readonly #held: Claim[] = []
   readonly #paused = new Set<string>()
+  #behindMs = 0
   #numbers = 0
   #calls = 0
   #seen = 0
@@ -96,11 +97,25 @@ export class World {
     this.server = server
     this.#openLedger = openLedger
     this.#options = {
-      clock: this.clock,
+      clock: {
+        now: () => this.now(),
+        elapsed: () => this.#clock.elapsed(),
+        after: (ms, run, kind) => this.#clock.after(ms, run, kind),
+        keepAlive: () => this.#clock.keepAlive(),
+      },
       logger: silentLogger,
       retention: { ...defaultRetention, endedMs: 0 },
       timeoutMs: 5000,
     }
+  }
+
+  now(): number {
+    return this.#clock.now() - this.#behindMs
+  }
+
+  /** The clock of both hosts is set back. */
+  setBack(ms: number): void {
+    this.#behindMs += ms
   }
 
   async enqueue(host: number, kinds: readonly Partial<Job>[]): Promise<void> {
@@ -111,7 +126,7 @@ export class World {
         queue: 'q',
         payload: '{}',
         priority: 4,
-        createdAt: this.clock.now(),
+        createdAt: this.now(),
         maxAttempts: 100,
         ...kind,
       }),
@@ -147,8 +162,9 @@ export class World {
     await this.#try(this.#host(host).pair.ledger?.act(action) ?? Promise.resolve())
   }
 
-  /** Opens the gates, and starts what was paused. */
+  /** The server is up, the gates are open, and what was paused goes on. */
   async free(): Promise<void> {
+    this.server.down = false
     for (const { gate } of this.#hosts) gate.open()
     await this.quiet()
     for (const queue of this.#paused) await this.act(0, { type: 'resume', queue })
@@ -170,7 +186,7 @@ export class World {
 
   async advance(ms: number): Promise<void> {
     for (let left = ms; left > 0; left -= 50) {
-      await this.clock.advance(Math.min(50, left))
+      await this.#clock.advance(Math.min(50, left))
       await this.quiet()
     }
   }
@@ -184,14 +200,19 @@ export class World {
     }
   }
 
-  /** The jobs that could be claimed now. */
+  /** The jobs that could be claimed now: nobody who has begun stands before them in the line of their key. */
   async claimable(): Promise<string[]> {
     const ledger = await this.#openLedger(this.#options)
-    const { jobs } = await ledger.find({ state: 'queued', limit: 1000 })
-    const busy = await ledger.find({ state: 'running', limit: 1000 })
+    const { jobs } = await ledger.find({ limit: 1000 })
     await ledger.close()
-    const keys = new Set(busy.jobs.flatMap(({ key }) => key ?? []))
-    return jobs.filter(({ key }) => key === undefined || !keys.has(key)).map(({ id }) => id)
+    const begun = jobs.filter(
+      ({ state, fence }) => state === 'running' || (state === 'scheduled' && fence > 0),
+    )
+    const shut = new Set(begun.map(({ queue, key }) => `${queue} ${key}`))
+    const queued = jobs.filter(({ state }) => state === 'queued')
+    return queued
+      .filter(({ queue, key }) => key === undefined || !shut.has(`${queue} ${key}`))
+      .map(({ id }) => id)
   }
 
   async close(): Promise<void> {
