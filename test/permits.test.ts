@@ -211,18 +211,16 @@ describe.each(kinds)('on %s', (_, numRuns, fresh) => {
     )
   }, 120_000)
 
-  test('a permit that brings a more urgent job, not published yet, leaves another for its own', async () => {
-    await holds(
-      fresh,
-      new LeastPowerServer(1, 0),
-      [
-        ['enqueue', 0, [{ priority: 1 }]],
-        ['hold', 0, ['outbox']],
-        ['enqueue', 0, [{ priority: 9 }]],
-        ['claim', 1, ['q', 1]],
-      ],
-      SWEEP_MS,
-    )
+  test('whose permit brings a more urgent job, not published yet, has another at once', async () => {
+    const world = await World.open(new LeastPowerServer(1, 0), fresh())
+    await world.enqueue(0, [{ priority: 1 }])
+    world.gate(0).hold(['outbox'])
+    await world.enqueue(0, [{ priority: 9 }])
+    expect(await world.claim(1, 'q', 1)).toBe(1)
+    expect(await world.claimable()).toEqual(['job-1'])
+    expect(await world.claim(1, 'q', 1)).toBe(1)
+    expect(await world.claimable()).toEqual([])
+    await world.close()
   })
 
   test('and soon after a crash or a loss of messages', async () => {

@@ -1,5 +1,5 @@
 import type { Backend, BackendOptions } from '../backend.ts'
-import type { Broker, Features } from '../broker.ts'
+import type { Broker, Claim, Features } from '../broker.ts'
 import type { Documents } from '../documents.ts'
 import type { Ledger } from '../ledger.ts'
 import { Acknowledger } from './acknowledger.ts'
@@ -52,6 +52,7 @@ export function joined(
         try {
           const claims = await ledger.claim(queue, { ...want, limit: permits.length })
           acknowledger.end(permits, 'done')
+          if (broughtOthers(permits, claims)) sweep.kick()
           if (claims.length > 0) return claims
         } catch (error) {
           acknowledger.end(permits, 'release')
@@ -98,6 +99,12 @@ export function joined(
     },
   }
   return { broker: pair, ledger: watched, ...(kept === undefined ? {} : { documents: kept }), close }
+}
+
+/** Then one of those whose permits were spent may be owed another. */
+function broughtOthers(permits: readonly Claim[], claims: readonly Claim[]): boolean {
+  const named = new Set(permits.map(({ job }) => job.id))
+  return claims.some(({ job }) => !named.has(job.id))
 }
 
 function bound(ledger: Ledger): Ledger {
