@@ -6,11 +6,19 @@ import type { Settlement } from './job/state.ts'
 export interface Ledger {
   /** Durably remembers each job or says why not; an answer per job, in order. */
   record(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]>
-  /** Takes the most urgent jobs that may start now; empty when there is none. Never waits. */
+  /**
+   * Takes the most urgent jobs that may start now; empty when there is none. Never waits. Where a message broker is joined it
+   * spends `limit` messages, whichever jobs it takes (see `outbox`).
+   */
   claim(queue: string, want: Want): Promise<readonly Claim[]>
   settle(settlements: readonly Settlement[]): Promise<readonly boolean[]>
   renew(beats: readonly Beat[], leaseMs: number): Promise<readonly LeaseState[]>
-  /** Marks what a message broker has taken, and answers what is due to be published. */
+  /**
+   * Marks what a message broker has taken, and answers what can start now and is due to be published; nothing of a paused
+   * queue. From the first call on, each job that can start is owed a message until one may be out for it. A claim spends the
+   * messages of the jobs that it takes; as many as it spends beyond those were meant for others, of which so many are owed one
+   * again. So no more jobs wait with a message out than there are messages.
+   */
   outbox(want: OutboxWant): Promise<readonly Job[]>
   /** Jobs that fit, newest first (by acceptance), a page at a time. */
   find(query: FindQuery): Promise<Page>
@@ -29,14 +37,23 @@ export interface Ledger {
 }
 
 export interface OutboxWant {
-  /** Ids that the broker has confirmed. */
+  /** Ids that the broker has confirmed: no message of theirs is owed any more, unless they began to be owed one since. */
   readonly published: readonly string[]
   /** Answer at most so many jobs. */
   readonly limit: number
-  /** An answered job is answered again after so long unless it is marked. */
+  /** A message may be out for an answered job; it is answered again after so long unless it is marked. */
   readonly againMs: number
-  /** Take jobs of this queue for lost that were marked before this instant and still wait (the broker has none of them). */
-  readonly lost?: { readonly queue: string; readonly markedBefore: number }
+  readonly lost?: LostMessages
+}
+
+/**
+ * The broker has so many messages of a queue (null: it cannot tell). By as many as are out beyond that, jobs are owed one again:
+ * of those answered before the instant, or after now, for a clock may be set back. Where it cannot tell, one of them is.
+ */
+export interface LostMessages {
+  readonly queue: string
+  readonly messages: number | null
+  readonly before: number
 }
 
 export interface FindQuery {

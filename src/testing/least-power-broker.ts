@@ -10,14 +10,19 @@ interface Message {
 /** A message server of the least power, in memory: no delay, no priority, no order; it delivers again at will. */
 export class LeastPowerServer {
   readonly #random: () => number
+  readonly #again: number
   readonly #waiting = new Map<string, Message[]>()
   readonly #connections = new Set<Connection>()
   #numbers = 0
   #down = false
 
-  /** @param seed repeats every choice the server makes */
-  constructor(seed = 1) {
+  /**
+   * @param seed repeats every choice the server makes
+   * @param again how many of its deliveries it makes a second time, from 0 to 1
+   */
+  constructor(seed = 1, again = 0.1) {
     this.#random = seeded(seed)
+    this.#again = again
   }
 
   /** A connection, as one more host would have it. */
@@ -59,7 +64,7 @@ export class LeastPowerServer {
   take(queue: string): Message | undefined {
     const waiting = this.#waiting.get(queue) ?? []
     const index = Math.floor(this.#random() * waiting.length)
-    if (this.#random() < 0.1) return waiting[index]
+    if (this.#random() < this.#again) return waiting[index]
     return waiting.splice(index, 1)[0]
   }
 

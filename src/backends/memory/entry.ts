@@ -13,8 +13,8 @@ export interface Entry {
   isInReady: boolean
   /** The earliest instant at which the store looks at it. */
   alarmAt: number
-  publishAt: number | undefined
-  publishedAt: number | undefined
+  /** When a message of its is due to be published. */
+  owedAt: number | undefined
 }
 
 export const bySeq = (a: Entry, b: Entry): boolean => a.seq < b.seq

@@ -20,7 +20,7 @@ import type {
 import { cursorOf, watchEvents } from '../database.ts'
 import { memoryDocuments } from './documents.ts'
 import type { Entry } from './entry.ts'
-import { outbox, republish } from './outbox.ts'
+import { Outbox } from './outbox.ts'
 import type { MemoryStore } from './store.ts'
 
 /** The reference for every other ledger: what it answers is right. Nothing outlives the process. */
@@ -40,6 +40,7 @@ export class MemoryLedger implements Ledger {
   claim(queue: string, want: Want): Promise<readonly Claim[]> {
     return this.#timely((store) => {
       const claims: Claim[] = []
+      const taken: Entry[] = []
       const ready = store.readyIn(queue)
       while (claims.length < want.limit && !store.paused.has(queue)) {
         const entry = ready.pop()
@@ -49,7 +50,9 @@ export class MemoryLedger implements Ledger {
         if (!entry.open || !store.apply(entry, { type: 'claim', leaseUntil, worker: want.worker })) continue
         const { attempt, fence } = entry.record
         claims.push({ job: jobOf(entry.record), attempt, fence, leaseUntil })
+        taken.push(entry)
       }
+      store.outbox?.spend(queue, want.limit, taken)
       return claims
     })
   }
@@ -81,7 +84,10 @@ export class MemoryLedger implements Ledger {
   }
 
   outbox(want: OutboxWant): Promise<readonly Job[]> {
-    return this.#timely((store) => outbox(store, want).map(({ record }) => jobOf(record)))
+    return this.#timely((store) => {
+      store.outbox ??= new Outbox(store)
+      return store.outbox.take(want).map(({ record }) => jobOf(record))
+    })
   }
 
   find(query: FindQuery): Promise<Page> {
@@ -140,7 +146,7 @@ export class MemoryLedger implements Ledger {
           return { count: 1, verdicts: [] }
         case 'resume':
           store.paused.delete(action.queue)
-          republish(store, action.queue)
+          store.outbox?.resume(action.queue)
           store.startable(action.queue)
           return { count: 1, verdicts: [] }
         case 'forget':

@@ -14,6 +14,7 @@ import type { Entry } from './entry.ts'
 import { byRank, Line } from './entry.ts'
 import { Events } from './events.ts'
 import { Heap } from './heap.ts'
+import type { Outbox } from './outbox.ts'
 
 type Ended = 'done' | 'dead' | 'cancelled'
 
@@ -34,8 +35,8 @@ export class MemoryStore {
   readonly paused: Set<string> = new Set()
   readonly events: Events = new Events()
   readonly documents: Shelves = new Shelves()
-  /** Open entries that were, or are to be, published, by when; undefined as long as no message broker asks. */
-  publishing: Heap<Timed> | undefined
+  /** From when on a message broker asks. */
+  outbox: Outbox | undefined
   readonly #ready = new Map<string, Heap<Entry>>()
   readonly #lines = new Map<string, Map<string, Line>>()
   readonly #counts = new Map<string, Record<JobState, number>>()
@@ -78,8 +79,7 @@ export class MemoryStore {
       open: false,
       isInReady: false,
       alarmAt: Number.POSITIVE_INFINITY,
-      publishAt: undefined,
-      publishedAt: undefined,
+      owedAt: undefined,
     }
     this.entries.set(job.id, entry)
     if (job.idempotency !== undefined) this.keys.set(job.idempotency.key, entry)
@@ -126,11 +126,6 @@ export class MemoryStore {
       attempt,
       ...(data === undefined ? {} : { data }),
     })
-  }
-
-  publish(entry: Entry, at: number): void {
-    entry.publishAt = at
-    this.publishing?.push({ at, entry })
   }
 
   forget(entry: Entry): void {
@@ -257,8 +252,7 @@ export class MemoryStore {
     this.#startable.add(entry.record.queue)
     if (entry.open) return
     entry.open = true
-    entry.publishedAt = undefined
-    if (this.publishing !== undefined) this.publish(entry, this.now)
+    this.outbox?.owe(entry)
     if (entry.isInReady) return
     entry.isInReady = true
     this.readyIn(entry.record.queue).push(entry)

@@ -31,9 +31,9 @@ export function act(step: Step, action: Action): Acted {
   }
 }
 
-/** The messages of a paused queue may have come and found nothing to start. */
+/** What waits in a paused queue was owed no message. */
 function republish(step: Step, queue: string): void {
-  step.db.sql('update ready set publish = ? where queue = ?').run(step.publishAt, queue)
+  step.db.sql('update ready set publish = ? where queue = ? and published is null').run(step.publishAt, queue)
 }
 
 function each(ids: readonly string[], one: (id: string) => ActVerdict): Acted {

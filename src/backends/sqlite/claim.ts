@@ -1,6 +1,7 @@
 import type { Claim, Want } from '../../broker.ts'
 import type { Job, JobFault } from '../../job/job.ts'
 import type { Connection } from './connection.ts'
+import { hasOutbox, spend } from './outbox.ts'
 import type { JobList, Row } from './rows.ts'
 import { JOB_COLUMNS, jobFrom, STATE } from './rows.ts'
 import type { Span } from './spans.ts'
@@ -22,10 +23,11 @@ export interface Receipt {
   readonly job: Job
 }
 
-/** Whether a claim could find anything: a look without a lock. */
+/** Whether a claim could change anything: a look without a lock. In a paused queue it spends messages all the same. */
 export function canClaim(db: Connection, queue: string): boolean {
   return (
-    db.sql('select 1 from ready where queue = ? limit 1').get(queue) !== undefined && !isPaused(db, queue)
+    db.sql('select 1 from ready where queue = ? limit 1').get(queue) !== undefined &&
+    (!isPaused(db, queue) || hasOutbox(db))
   )
 }
 
@@ -96,8 +98,8 @@ function fault(code: string, name: string, message: string, row: Row, step: Step
 
 /** Takes the most urgent jobs of a queue: what stands first in `ready` moves to `running`, span by span. */
 export function claim(step: Step, queue: string, want: Want): Claim[] {
-  if (isPaused(step.db, queue)) return []
-  const taken = takeReady(step, queue, want.limit)
+  const { taken, out } = isPaused(step.db, queue) ? nothing : takeReady(step, queue, want.limit)
+  spend(step, queue, want.limit - out)
   if (taken.length === 0) return []
   const number = step.nextClaim()
   const leaseUntil = step.now + want.leaseMs
@@ -130,15 +132,27 @@ interface Ready extends Span {
   readonly fence: number
 }
 
+interface Taken {
+  readonly taken: readonly Ready[]
+  /** For how many of them a message was out. */
+  readonly out: number
+}
+
+const nothing: Taken = { taken: [], out: 0 }
+
 /** Takes at most `limit` jobs out of `ready`, in their order; spans that follow one another become one. */
-function takeReady(step: Step, queue: string, limit: number): Ready[] {
+function takeReady(step: Step, queue: string, limit: number): Taken {
   const taken: Ready[] = []
+  let out = 0
   for (let left = limit; left > 0; ) {
     const spans = step.db
-      .sql('select first, last, attempt, fence from ready where queue = ? order by rank, first limit ?')
-      .all(queue, Math.min(left, SPANS_A_LOOK)) as unknown as Ready[]
-    for (const span of spans) {
+      .sql(
+        'select first, last, attempt, fence, published from ready where queue = ? order by rank, first limit ?',
+      )
+      .all(queue, Math.min(left, SPANS_A_LOOK)) as unknown as (Ready & { published: number | null })[]
+    for (const { published, ...span } of spans) {
       if (left === 0) break
+      if (published !== null) out++
       const part = { ...span, last: Math.min(span.last, span.first + left - 1) }
       takeOut(step.db, 'ready', span, part)
       extend(taken, part, ({ attempt, fence }) => attempt === span.attempt && fence === span.fence)
@@ -146,7 +160,7 @@ function takeReady(step: Step, queue: string, limit: number): Ready[] {
     }
     if (spans.length < SPANS_A_LOOK) break
   }
-  return taken
+  return { taken, out }
 }
 
 function* jobsIn(step: Step, { first, last }: Span): Generator<readonly [seq: number, job: Job]> {

@@ -146,6 +146,9 @@ export const migrations: readonly string[] = [
   );
   create index documents_due on documents (kind, due, name) where due is not null;
   `,
+  `
+  create index ready_published on ready (queue, published, first) where published is not null;
+  `,
 ]
 
 export const VERSION: number = FIRST_VERSION + migrations.length - 1

@@ -9,6 +9,7 @@ import { eventOf } from '../events.ts'
 import type { Connection } from './connection.ts'
 import { typesMask } from './events.ts'
 import { Lines } from './line.ts'
+import { hasOutbox } from './outbox.ts'
 import type { Row } from './rows.ts'
 import { recordOf, STATE } from './rows.ts'
 import { takeOneOut } from './spans.ts'
@@ -50,7 +51,7 @@ export class Step {
     this.db = db
     this.now = now
     this.lines = new Lines(this)
-    this.#publishes = db.sql(`select 1 from settings where name = 'outbox'`).get() !== undefined
+    this.#publishes = hasOutbox(db)
   }
 
   /** From now on, in this step and after it, what is to be published is kept track of. */
@@ -63,9 +64,9 @@ export class Step {
     return !this.#publishes
   }
 
-  /** When a job that can start now is to be published: only where a message broker is joined. */
+  /** When a job that can start now is to be published: at once, and only where a message broker is joined. */
   get publishAt(): number | null {
-    return this.#publishes ? this.now : null
+    return this.#publishes ? 0 : null
   }
 
   count(queue: string, state: number, by: number): void {

@@ -22,6 +22,7 @@ export type ConformanceGroup =
   | 'documents'
   | 'security'
   | 'follow'
+  | 'outbox'
   | 'model'
 
 /** One thing that every backend must do, in a sentence. Fails by throwing. */

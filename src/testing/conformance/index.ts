@@ -5,6 +5,7 @@ import { following } from './following.ts'
 import { lasting } from './lasting.ts'
 import { model } from './model.ts'
 import { moving } from './moving.ts'
+import { publishing } from './publishing.ts'
 import { steering } from './steering.ts'
 import { watching } from './watching.ts'
 
@@ -17,5 +18,6 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...documents,
   ...following,
   ...arriving,
+  ...publishing,
   ...model,
 ]

@@ -57,7 +57,7 @@ local function place(g, ids, bodies, rests)
     count(g.queue, 'queued', 1)
   else
     if redis.call('RPUSH', K .. 'fresh:' .. g.queue .. ':' .. g.priority, first) == 1 then hints[g.queue] = true end
-    publish(ids)
+    publish(g.queue, ids)
     count(g.queue, 'queued', n)
   end
   tellOf(0, g.queue, g.task, g.attempt or 0, n, g.prefix, rests)

@@ -1,4 +1,5 @@
 import { AGING_MS } from '../../../job/priority.ts'
+import { spending } from './outbox.ts'
 
 /** Ranks as TypeScript has them. */
 export const ranking: string = `
@@ -12,7 +13,7 @@ local function rankOf(accepted, priority) return accepted - priority * ${AGING_M
  * job of a block that has a header by now, or no body, is no longer meant. One that came back to `ready` stood before all that
  * are left of its block, which has the number of its last job for that.
  */
-export const claimScript: string = `
+export const claimScript: string = `${spending}
 local queue, limit = args.queue, args.limit
 
 -- The answer to the same call was lost: what it took is answered as it is now.
@@ -36,7 +37,10 @@ if args.again then
   if answer then return answer end
 end
 
-if redis.call('SISMEMBER', K .. 'paused', queue) == 1 then return { 'paused', '' } end
+if redis.call('SISMEMBER', K .. 'paused', queue) == 1 then
+  spend(queue, limit, {})
+  return { 'paused', '' }
+end
 local due = nextDue()
 if due and due <= now then return { 'due', '' } end
 
@@ -157,6 +161,7 @@ while #ids < limit do
 end
 
 if #ids == 0 then
+  spend(queue, limit, {})
   return { 'none', due and string.format('%d', due) or '' }
 end
 local rows, leases = {}, {}
@@ -168,10 +173,7 @@ end
 redis.call('ZADD', K .. 'leases', unpack(leases))
 redis.call('HSET', K .. 'state', unpack(rows))
 redis.call('SET', claimed, string.format('%d ', args.call) .. cjson.encode(ids), 'PX', args['until'] - now)
-if redis.call('HGET', K .. 'meta', 'outbox') == '1' then
-  redis.call('ZREM', K .. 'publish', unpack(ids))
-  redis.call('ZREM', K .. 'published', unpack(ids))
-end
+spend(queue, limit, ids)
 count(queue, 'queued', -#ids)
 count(queue, 'running', #ids)
 finish()

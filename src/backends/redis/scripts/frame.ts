@@ -31,21 +31,21 @@ local function tell(kind, queue, task, attempt, ids, data)
 end
 
 local isPublishing
--- A message broker is to be told of jobs that can start from now on, if there is one.
-local function publish(ids)
+-- A message broker is to be told of jobs of a queue that can start from now on, if there is one.
+local function publish(queue, ids)
   if isPublishing == nil then isPublishing = redis.call('HGET', K .. 'meta', 'outbox') == '1' end
   if not isPublishing then return end
   local due = {}
   for i = 1, #ids do
-    due[2 * i - 1], due[2 * i] = nowText, ids[i]
+    due[2 * i - 1], due[2 * i] = '0', ids[i]
   end
   redis.call('ZADD', K .. 'publish', unpack(due))
-  redis.call('ZREM', K .. 'published', unpack(ids))
+  redis.call('ZREM', K .. 'out:' .. queue, unpack(ids))
 end
 
 local function opened(queue, ids)
   hints[queue] = true
-  publish(ids)
+  publish(queue, ids)
 end
 
 -- Who stands first in the line of a key may be claimed, if it waits; nobody else of the line.

@@ -13,7 +13,7 @@ local function kindOf(number)
   return string.match(text, '^([^|]*)|([^|]*)|([^|]*)')
 end
 
-local function kindOfBody(body) return kindOf(string.match(body, '^%d+|(%d+)|')) end
+local function kindOfBody(body) return kindOf(string.match(body, '^%d+|(%d+)|') or '') end
 
 -- The kinds that were met, number and text in turn, for who reads the bodies.
 local function kindsMet()
