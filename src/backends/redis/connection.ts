@@ -57,7 +57,7 @@ export class Connection {
       this.#lastError ??= error
     })
     await this.#untilReady(systemClock.elapsed() + this.#options.timeoutMs)
-    await this.#setClock()
+    await this.#trying(() => this.#setClock())
   }
 
   /** One command, for what is asked now and then. */
@@ -83,15 +83,20 @@ export class Connection {
   async accept(script: Script, call: Call): Promise<{ answer: unknown; isAgain: boolean }> {
     let tries = 0
     const text = JSON.stringify({ now: this.now(), ...call.args })
-    const found = await this.#trying(() => {
-      tries++
-      return this.#evaluate(script, text, call.texts ?? [])
+    return this.#trying(async () => {
+      const isAgain = tries++ > 0
+      const answer = await this.#evaluate(script, text, call.texts ?? [])
+      await this.#confirmed()
+      return { answer, isAgain }
     })
-    const answer = { answer: found, isAgain: tries > 1 }
+  }
+
+  /** Waits for all that this connection has written: over another connection the script has to run again first. */
+  async #confirmed(): Promise<void> {
     const { replicas, fsynced } = this.#sure
-    if (replicas === 0 && fsynced === 0) return answer
+    if (replicas === 0 && fsynced === 0) return
     const [have, want] = fsynced > 0 ? await this.#fsynced() : await this.#replicated()
-    if (have >= want) return answer
+    if (have >= want) return
     throw new BackendError(
       'BACKEND_UNAVAILABLE',
       `redis: only ${have} of ${want} servers have confirmed what was accepted, in time; it may be kept all the same: enqueue again under the same id`,
