@@ -85,7 +85,7 @@ describe.skipIf(isMissing)('who may not', () => {
     await using redis = await server()
     await redis.ask('acl', 'setuser', 'app', 'on', `>${PASSWORD}`, ...rights)
     const url = `redis://app:${PASSWORD}@127.0.0.1:${redis.port}`
-    expect(await refused(url)).toMatch(/^BACKEND_UNAVAILABLE: .*grant it ~\{prefix\}:\*/)
+    expect(await refused(url)).toMatch(/^BACKEND_UNAVAILABLE: .*grant it ~\{offload\}:\* &\{offload\}:\*/)
     await recovers(url, () => redis.ask('acl', 'setuser', 'app', 'allkeys', 'allchannels', '+@all'))
   })
 })

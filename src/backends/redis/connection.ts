@@ -1,5 +1,6 @@
 import type { BackendOptions } from '../../backend.ts'
 import { sleep, systemClock } from '../../clock.ts'
+import type { OffloadError } from '../../job/errors.ts'
 import { BackendError } from '../../job/errors.ts'
 import type { Client } from './client.ts'
 import { CONNECT, coded, faultOf } from './faults.ts'
@@ -142,7 +143,7 @@ export class Connection {
       try {
         return await call()
       } catch (error) {
-        if (faultOf(error) === 'final') throw coded(error, 'refused a call')
+        if (faultOf(error) === 'final') throw this.#coded(error, 'refused a call')
         return this.#tryingAgain(call, error)
       }
     }
@@ -160,7 +161,7 @@ export class Connection {
         return await call()
       } catch (error) {
         const isOver = faultOf(error) === 'final' || systemClock.elapsed() >= until || this.#closed
-        if (isOver) throw this.#closed ? closed() : coded(error, 'did not take the call')
+        if (isOver) throw this.#closed ? closed() : this.#coded(error, 'did not take the call')
         last = error
       }
     }
@@ -190,14 +191,18 @@ export class Connection {
         else reject(error)
       }
       const onReady = (): void => end()
-      const onEnd = (): void => end(this.#closed ? closed() : coded(this.#lastError, CONNECT))
+      const onEnd = (): void => end(this.#closed ? closed() : this.#coded(this.#lastError, CONNECT))
       const cancel = systemClock.after(Math.max(0, until - systemClock.elapsed()), () =>
-        end(coded(this.#lastError ?? met ?? new Error('no server answered in time'), CONNECT)),
+        end(this.#coded(this.#lastError ?? met ?? new Error('no server answered in time'), CONNECT)),
       )
       client.on('ready', onReady)
       client.on('end', onEnd)
       if (client.status === 'end') onEnd()
     })
+  }
+
+  #coded(error: unknown, what: string): OffloadError {
+    return coded(error, what, this.#base)
   }
 
   #checkOpen(): void {
