@@ -160,6 +160,16 @@ describe.skipIf(isMissing)('what is in the server', () => {
     expect(await redis.ask('hgetall', '{offload}:meta')).toBe('version\n99')
   })
 
+  test('a job that waits in a full server can be cancelled', async () => {
+    await using redis = await server()
+    await using queue = open(redis.url)
+    const waiting = await queue.enqueue(job, 'never run')
+    await redis.ask('config', 'set', 'maxmemory', '1')
+    await expect(queue.enqueue(job, 'one more')).rejects.toMatchObject({ code: 'BACKEND_FULL' })
+    expect(await waiting.cancel()).toBe('cancelled')
+    expect((await queue.get(waiting.id))?.state).toBe('cancelled')
+  })
+
   test('settings that weaken a promise are warned of, and only those', async () => {
     await using weak = await server([...IN_MEMORY, '--maxmemory-policy', 'allkeys-lru'])
     expect(await warnings(weak)).toEqual([
