@@ -9,7 +9,7 @@ type Library = Pick<typeof import('ioredis'), 'Redis' | 'Cluster'>
 
 /** First wait before a server is tried again, and the longest; each is shortened by up to a half at random. */
 const RETRY_MS = 50
-const LONGEST_RETRY_MS = 2000
+const LONGEST_RETRY_MS = 1000
 
 /**
  * A call that is lost with its connection is rejected and never sent again behind our back, and a socket that says nothing
@@ -25,6 +25,8 @@ function settings(timeoutMs: number) {
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
     retryStrategy: retry,
+    // The server's own guess of how long it reads its file is a second at the least.
+    maxLoadingRetryTime: RETRY_MS,
     connectionName: 'offload',
   } as const
 }
