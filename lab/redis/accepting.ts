@@ -5,7 +5,9 @@ import { offload, task } from '../../src/index.ts'
 import { silentLogger } from '../../src/log.ts'
 import { forgetNothing } from '../keep.ts'
 
-const PAUSE_MS = 5
+const CALLS = 50
+/** After each answer: so that all that is accepted can be asked for afterwards. */
+const PAUSE_MS = 20
 const LOOKS = 100
 
 const job = task('durability.job', { input: z.string(), run: () => {} })
@@ -19,16 +21,17 @@ export class Accepting implements AsyncDisposable {
   readonly #lanes: Promise<void>[]
   #isOver = false
 
-  constructor(url: string, name: string, calls: number) {
+  constructor(url: string, name: string) {
     this.#queue = open(url)
     let next = 0
-    this.#lanes = Array.from({ length: calls }, async () => {
+    this.#lanes = Array.from({ length: CALLS }, async () => {
       while (!this.#isOver) {
         const id = `${name}-${next++}`
         await this.#queue.enqueue(job, payload, { id }).then(
           () => void this.accepted.set(id, performance.now()),
-          () => wait(PAUSE_MS),
+          () => {},
         )
+        await wait(PAUSE_MS)
       }
     })
   }

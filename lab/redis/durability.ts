@@ -44,9 +44,6 @@ const file = (fsync: string): readonly string[] => [
 export const SLOW_MS = 700
 /** A load that ends before a sync was due would lose nothing, or all. */
 const [LEAST_MS, MOST_MS] = [1200, 3400]
-const CALLS = 50
-/** Each call waits for a sync or a replica. */
-const SURE_CALLS = 500
 
 const fsynced = { query: 'fsynced=1', settings: file('everysec'), isValkey: true } as const
 
@@ -106,7 +103,7 @@ async function struck(
   server: RedisServer,
   blow: () => Promise<void>,
 ): Promise<Blown> {
-  const { accepting, at } = await loaded(`${server.url}?${trial.query ?? ''}`, 'job', trial, random, blow)
+  const { accepting, at } = await loaded(`${server.url}?${trial.query ?? ''}`, 'job', random, blow)
   await using _ = accepting
   await server.restart()
   await accepting.rest()
@@ -125,7 +122,7 @@ async function failOvers(trial: Trial, rounds: number, random: () => number): Pr
       old = await group.killMaster()
     }
     const query = trial.query === undefined ? '' : `&${trial.query}`
-    const { accepting, at } = await loaded(`${url}${query}`, `round-${round}`, trial, random, kill)
+    const { accepting, at } = await loaded(`${url}${query}`, `round-${round}`, random, kill)
     await using _ = accepting
     await group.failedOver(old)
     await accepting.rest()
@@ -140,11 +137,10 @@ async function failOvers(trial: Trial, rounds: number, random: () => number): Pr
 async function loaded(
   url: string,
   name: string,
-  { query }: Trial,
   random: () => number,
   blow: () => Promise<void>,
 ): Promise<{ accepting: Accepting; at: number }> {
-  const accepting = new Accepting(url, name, query === undefined ? CALLS : SURE_CALLS)
+  const accepting = new Accepting(url, name)
   await until('a job that is accepted', async () => accepting.accepted.size > 0)
   await wait(LEAST_MS + random() * (MOST_MS - LEAST_MS))
   const at = performance.now()
@@ -154,6 +150,6 @@ async function loaded(
 
 async function compared({ accepted }: Accepting, at: number, url: string): Promise<Blown> {
   const lost = await unknown(url, accepted.keys())
-  const oldest = Math.min(at, ...lost.map((id) => accepted.get(id) ?? at))
+  const oldest = lost.reduce((least, id) => Math.min(least, accepted.get(id) ?? at), at)
   return { accepted: accepted.size, lost: lost.length, oldestMs: at - oldest }
 }

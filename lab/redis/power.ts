@@ -41,9 +41,8 @@ exec strace -D -f -y -s 0 -e trace=write,fdatasync ${slow} -o '${calls}' '${prog
   async cutPower(): Promise<void> {
     await this.server.kill()
     const calls = (): string => readFileSync(join(this.#folder, 'calls'), 'utf8')
-    await until('the last system call', async () =>
-      calls().includes(`${this.server.pid} +++ killed by SIGKILL +++`),
-    )
+    const end = new RegExp(`^${this.server.pid} +\\+\\+\\+ killed by SIGKILL`, 'm')
+    await until('the last system call', async () => end.test(calls()))
     for (const [path, size] of syncedSizes(calls())) if (existsSync(path)) truncateSync(path, size)
   }
 

@@ -44,8 +44,7 @@ function write(seed: number, rows: string[][]): void {
   const head = ['setting', 'blow', 'server', 'rounds', 'jobs accepted', 'lost', 'accepted at the earliest']
   const text = `# What Redis loses
 
-${machine()} Seed ${seed}. Made by \`npm run lab -- redis\`. A producer with 50 calls in flight (500 where each waits for a disk or a replica) notes
-outside what it is told is accepted; the server is struck at a random instant of 1.2 to 3.4 s, started again (or another made master),
+${machine()} Seed ${seed}. Made by \`npm run lab -- redis\`. A producer with up to 50 calls in flight notes outside what it is told is accepted; the server is struck at a random instant of 1.2 to 3.4 s, started again (or another made master),
 and asked for every job.
 
 ${table(head, rows)}

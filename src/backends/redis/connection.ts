@@ -92,11 +92,16 @@ export class Connection {
     })
   }
 
-  /** Waits for all that this connection has written: over another connection the script has to run again first. */
+  /**
+   * Waits for all that this connection has written, over another connection the script has to run again first. What it found
+   * there already another may have written: so it writes once more itself, after that.
+   */
   async #confirmed(): Promise<void> {
     const { replicas, fsynced } = this.#sure
     if (replicas === 0 && fsynced === 0) return
-    const [have, want] = fsynced > 0 ? await this.#fsynced() : await this.#replicated()
+    const marking = this.#client.call('HSET', this.key('meta'), 'sure', '1')
+    const waiting = fsynced > 0 ? this.#fsynced() : this.#replicated()
+    const [[have, want]] = await Promise.all([waiting, marking])
     if (have >= want) return
     throw new BackendError(
       'BACKEND_UNAVAILABLE',
