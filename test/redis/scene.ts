@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Offload } from 'offload'
+import type { Offload, OffloadOptions } from 'offload'
 import { offload, task } from 'offload'
 import { z } from 'zod'
 import { until } from '../../scripts/servers/until.ts'
@@ -14,11 +14,13 @@ const KEEP_ALL = { ended: '24h', endedCount: 10_000_000, eventsCount: 10_000_000
 const LAST = 'the-last-one'
 const URGENT = 9
 
+type Place = NonNullable<OffloadOptions['url']>
+
 export interface Places {
-  readonly producer: string
-  readonly worker: string
+  readonly producer: Place
+  readonly worker: Place
   /** Where the records are read at the end, past all that fails on the way. */
-  readonly direct: string
+  readonly direct: Place
 }
 
 export interface SceneOptions {
@@ -192,7 +194,7 @@ export class Scene implements AsyncDisposable {
     }
   }
 
-  #open(url: string): Offload {
+  #open(url: Place): Offload {
     const limits = { timeout: this.#timeoutMs }
     return offload({ url, tasks: [this.#job], logger: silentLogger, limits, retention: KEEP_ALL })
   }

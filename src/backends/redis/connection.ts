@@ -10,6 +10,9 @@ import type { Script } from './scripts/index.ts'
 /** Between two tries of a call that the server refused for now; half of it at random. */
 const AGAIN_MS = 100
 
+/** Of the time for a call: a socket that is silent for all of it is destroyed, with all calls that wait on it. */
+const CONFIRM_SHARE = 0.8
+
 /** What a script is given: named values, texts that follow as they are, and what is new about it when it is said again. */
 export interface Call {
   readonly args: Readonly<Record<string, unknown>>
@@ -87,21 +90,20 @@ export class Connection {
     return this.#trying(async () => {
       const isAgain = tries++ > 0
       const answer = await this.#evaluate(script, text, call.texts ?? [])
-      await this.#confirmed()
+      await this.#confirm()
       return { answer, isAgain }
     })
   }
 
   /**
-   * Waits for all that this connection has written, over another connection the script has to run again first. What it found
-   * there already another may have written: so it writes once more itself, after that.
+   * Waits for as many servers as are asked for, of this connection alone: over another one the script has to run again first.
+   * What it found there already another may have written, so it writes once more itself.
    */
-  async #confirmed(): Promise<void> {
+  async #confirm(): Promise<void> {
     const { replicas, fsynced } = this.#sure
     if (replicas === 0 && fsynced === 0) return
-    const marking = this.#client.call('HSET', this.key('meta'), 'sure', '1')
-    const waiting = fsynced > 0 ? this.#fsynced() : this.#replicated()
-    const [[have, want]] = await Promise.all([waiting, marking])
+    const writing = this.#client.call('HSET', this.key('meta'), 'sure', '1')
+    const [[have, want]] = await Promise.all([this.#confirmed(), writing])
     if (have >= want) return
     throw new BackendError(
       'BACKEND_UNAVAILABLE',
@@ -110,24 +112,13 @@ export class Connection {
     )
   }
 
-  async #replicated(): Promise<[have: number, want: number]> {
-    const { replicas } = this.#sure
-    return [
-      Number(await this.#client.call('WAIT', String(replicas), String(this.#options.timeoutMs))),
-      replicas,
-    ]
-  }
-
-  /** The server's own file counts as one. */
-  async #fsynced(): Promise<[have: number, want: number]> {
-    const { fsynced, replicas } = this.#sure
+  /** Waits on the connection that wrote. With `fsynced` the server's own file counts as one. */
+  async #confirmed(): Promise<[have: number, want: number]> {
+    const { replicas, fsynced } = this.#sure
+    const forMs = String(Math.floor(this.#options.timeoutMs * CONFIRM_SHARE))
+    if (fsynced === 0) return [Number(await this.#client.call('WAIT', String(replicas), forMs)), replicas]
     const others = Math.max(fsynced - 1, replicas)
-    const [own, there] = (await this.#client.call(
-      'WAITAOF',
-      '1',
-      String(others),
-      String(this.#options.timeoutMs),
-    )) as [number, number]
+    const [own, there] = (await this.#client.call('WAITAOF', '1', String(others), forMs)) as [number, number]
     return [Number(own) + Number(there), 1 + others]
   }
 
