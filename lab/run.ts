@@ -3,12 +3,13 @@ import { join } from 'node:path'
 import { machine, table } from '../benchmarks/lib/figures.ts'
 import { seeded } from '../src/testing/least-power-broker.ts'
 import { percentile } from './outside.ts'
+import { runDurability } from './redis/run.ts'
 import { runFaults, runProofs } from './run-faults.ts'
 import { runSoak } from './soak-run.ts'
 import type { Storm, SystemName } from './storm.ts'
 import { LEASE_MS, storm } from './storm.ts'
 
-// `npm run lab [-- sqlite|joined|faults …]`: kills processes until enough were killed and enough jobs are through, then counts.
+// `npm run lab [-- sqlite|joined|faults|redis …]`: kills processes until enough were killed and enough jobs are through, then counts.
 const kills = Number(process.env.OFFLOAD_LAB_KILLS ?? 500)
 const jobs = Number(process.env.OFFLOAD_LAB_JOBS ?? 100_000)
 const seed = Number(process.env.OFFLOAD_LAB_SEED ?? Date.now() % 1_000_000)
@@ -23,6 +24,7 @@ if (process.argv.includes('--mutants')) {
   const verdicts = await runProofs(seed)
   process.exit(verdicts.some(({ verdict }) => verdict === 'NOT CAUGHT') ? 1 : 0)
 }
+if (asked[0] === 'redis') process.exit((await runDurability(seed, asked.slice(1))) ? 0 : 1)
 if (asked[0] === 'faults') process.exit((await runFaults(seed, asked.slice(1))) ? 0 : 1)
 
 const results: Storm[] = []

@@ -14,7 +14,8 @@ import { until } from '../scripts/servers/until.ts'
 import { startValkey } from '../scripts/servers/valkey.ts'
 import { silentLogger } from '../src/log.ts'
 import type { Places } from './redis/scene.ts'
-import { Scene, survived, told } from './redis/scene.ts'
+import { Scene } from './redis/scene.ts'
+import { survived, told } from './redis/told.ts'
 import { needs, own } from './servers.ts'
 
 const TIMEOUT_MS = 90_000
@@ -110,7 +111,7 @@ describe.skipIf(shared === undefined)('a slot that moves to another master', () 
         await scene.flows()
         const from = await cluster.owner(slot)
         await move(cluster, slot, from, otherThan(from, cluster))
-        back.push(await scene.nextRun())
+        back.push(await scene.flowsAgain())
       }
       await scene.flows()
       survived(`slot of a ${name} moved 4 times`, await scene.count(), back)
@@ -206,7 +207,7 @@ describe.skipIf(shared === undefined)('a cluster whose masters have replicas', (
     await cluster.failOver(slot)
     // As its replica: until then there is none.
     await old.restart()
-    const back = await scene.nextRun()
+    const back = await scene.flowsAgain()
     await scene.flows()
     const tally = await scene.count()
     told(`master of a cluster killed${query}`, tally, [back])
@@ -258,13 +259,13 @@ describe.skipIf(shared === undefined)('the network before a cluster', () => {
       for (const way of ['up', 'down'] as const) {
         await scene.flows()
         for (const link of links) link.deafen([way])
-        await scene.nextRun()
+        await scene.flowsAgain()
       }
       await scene.flows()
       const heal = links.map((link) => link.partition())
       await expect(scene.worker.depth()).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' })
       for (const end of heal) end()
-      const back = await scene.nextRun()
+      const back = await scene.flowsAgain()
       await scene.flows()
       survived('cluster behind half-open connections and a black hole', await scene.count(), [back])
     },

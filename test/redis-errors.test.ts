@@ -85,7 +85,7 @@ describe.skipIf(isMissing)('who may not', () => {
     await using redis = await server()
     await redis.ask('acl', 'setuser', 'app', 'on', `>${PASSWORD}`, ...rights)
     const url = `redis://app:${PASSWORD}@127.0.0.1:${redis.port}`
-    expect(await refused(url)).toMatch(/^BACKEND_UNAVAILABLE: .*grant it ~\{prefix\}:\*/)
+    expect(await refused(url)).toMatch(/^BACKEND_UNAVAILABLE: .*grant it ~\{offload\}:\* &\{offload\}:\*/)
     await recovers(url, () => redis.ask('acl', 'setuser', 'app', 'allkeys', 'allchannels', '+@all'))
   })
 })
@@ -158,6 +158,16 @@ describe.skipIf(isMissing)('what is in the server', () => {
     await redis.ask('hset', '{offload}:meta', 'version', '99')
     expect(await refused(redis.url)).toMatch(/^BACKEND_NEWER: .*upgrade offload here/)
     expect(await redis.ask('hgetall', '{offload}:meta')).toBe('version\n99')
+  })
+
+  test('a job that waits in a full server can be cancelled', async () => {
+    await using redis = await server()
+    await using queue = open(redis.url)
+    const waiting = await queue.enqueue(job, 'never run')
+    await redis.ask('config', 'set', 'maxmemory', '1')
+    await expect(queue.enqueue(job, 'one more')).rejects.toMatchObject({ code: 'BACKEND_FULL' })
+    expect(await waiting.cancel()).toBe('cancelled')
+    expect((await queue.get(waiting.id))?.state).toBe('cancelled')
   })
 
   test('settings that weaken a promise are warned of, and only those', async () => {

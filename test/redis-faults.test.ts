@@ -1,19 +1,27 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { Link } from '../scripts/servers/proxy.ts'
 import { startRedis } from '../scripts/servers/redis.ts'
 import { startSentinel } from '../scripts/servers/sentinel.ts'
 import type { RedisServer } from '../scripts/servers/server.ts'
 import { until } from '../scripts/servers/until.ts'
+import type { Break } from './redis/breaker.ts'
+import { Breaker, breaks } from './redis/breaker.ts'
+import { Crowd, exchanges } from './redis/crowd.ts'
 import type { Places } from './redis/scene.ts'
-import { Scene, survived, told } from './redis/scene.ts'
+import { Scene } from './redis/scene.ts'
+import { survived, told, writeTold } from './redis/told.ts'
 import { needs } from './servers.ts'
 
 /** 50 for the figures. */
 const rounds = Number(process.env.OFFLOAD_FAULT_ROUNDS ?? 3)
 /** How long a server is stopped in the middle of everything: 40 for the figures. */
 const stoppedMs = Number(process.env.OFFLOAD_FAULT_STOPPED_SECONDS ?? 3) * 1000
+const isLong = rounds >= 50
+const failOvers = Math.ceil(rounds / 10)
 const TIMEOUT_MS = 60_000
+const COMMAND =
+  'OFFLOAD_FAULT_ROUNDS=50 OFFLOAD_FAULT_STOPPED_SECONDS=40 OFFLOAD_FAULT_REPORT=1 npx vitest run test/redis-faults.test.ts'
 const FILE = ['--save', '', '--appendonly', 'yes']
 
 const at = ({ url }: { url: string }): Places => ({ producer: url, worker: url, direct: url })
@@ -22,6 +30,10 @@ const through = (producer: Link, worker: Link, { url }: RedisServer): Places => 
   worker: `redis://127.0.0.1:${worker.port}`,
   direct: url,
 })
+
+/** How the network fails in each exchange: every way for the figures, otherwise one. */
+const breaksOf = (nth: number): readonly (typeof breaks)[number][] =>
+  isLong ? breaks : [breaks[nth % breaks.length] ?? 'request cut']
 
 const isMissing = (await needs('redis', startRedis)) === undefined
 
@@ -43,7 +55,7 @@ describe.skipIf(isMissing)('with a file that is appended to, a Redis server', ()
       for (let round = 0; round < rounds; round++) {
         await scene.flows()
         await redis.restart()
-        back.push(await scene.nextRun())
+        back.push(await scene.flowsAgain())
       }
       await scene.flows()
       survived(`stopped and started ${rounds} times`, await scene.count(), back)
@@ -62,15 +74,37 @@ describe.skipIf(isMissing)('with a file that is appended to, a Redis server', ()
       for (let round = 0; round < rounds; round++) {
         await scene.flows()
         await redis.kill()
-        // The last time for longer than a call may take.
-        if (round === rounds - 1) await wait(2500)
         await redis.restart()
-        back.push(await scene.nextRun())
+        back.push(await scene.flowsAgain())
       }
       await scene.flows()
       survived(`killed ${rounds} times`, await scene.count(), back)
     },
     rounds * 10_000 + TIMEOUT_MS,
+  )
+
+  test(
+    'may be away for longer than a call may take, again and again: calls are refused, and all goes on by itself',
+    async () => {
+      await using redis = await server(FILE)
+      await using scene = new Scene(at(redis), { longMs: 300 })
+      scene.work()
+      scene.load()
+      const times = Math.ceil(rounds / 5)
+      const back: number[] = []
+      for (let round = 0; round < times; round++) {
+        await scene.flows()
+        await redis.kill()
+        await wait(isLong ? 2500 + 500 * round : 2500)
+        await redis.restart()
+        back.push(await scene.flowsAgain())
+      }
+      const refused = scene.refusals.get('BACKEND_UNAVAILABLE')
+      await scene.flows()
+      survived(`away ${times} times for ${isLong ? '2.5 to 7' : '2.5'} s`, await scene.count(), back)
+      expect(refused).toBeGreaterThan(0)
+    },
+    rounds * 5000 + TIMEOUT_MS,
   )
 
   test(
@@ -85,7 +119,7 @@ describe.skipIf(isMissing)('with a file that is appended to, a Redis server', ()
       await wait(stoppedMs)
       const refused = scene.refusals.get('BACKEND_UNAVAILABLE')
       redis.continue()
-      const back = await scene.nextRun()
+      const back = await scene.flowsAgain()
       await scene.flows()
       survived(`frozen for ${stoppedMs} ms`, await scene.count(), [back])
       expect(refused).toBeGreaterThan(0)
@@ -135,7 +169,7 @@ describe.skipIf(isMissing)('the network before a Redis server', () => {
       await wait(3000)
       const refused = scene.refusals.get('BACKEND_UNAVAILABLE')
       for (const open of heal) open()
-      const back = await scene.nextRun()
+      const back = await scene.flowsAgain()
       await scene.flows()
       survived('behind a black hole for 3000 ms', await scene.count(), [back])
       expect(refused).toBeGreaterThan(0)
@@ -155,12 +189,55 @@ describe.skipIf(isMissing)('the network before a Redis server', () => {
       for (const way of ['up', 'down'] as const) {
         await scene.flows()
         for (const link of [producing, working]) link.deafen([way])
-        await scene.nextRun()
+        await scene.flowsAgain()
       }
       await scene.flows()
       survived('with half-open connections', await scene.count())
     },
     TIMEOUT_MS,
+  )
+})
+
+describe.skipIf(isMissing)('the middle of an exchange', () => {
+  /** Fails in the middle of each of these exchanges, while all who use a store use it. */
+  const breaking =
+    (broken: readonly (readonly [name: string, word: string, how: Break])[]) => async (): Promise<void> => {
+      await using redis = await server()
+      await using replica = await server()
+      await replica.ask('replicaof', '127.0.0.1', String(redis.port))
+      await using breaker = await Breaker.to(redis.port)
+      const url = `${breaker.url}/0?replicas=1`
+      await using scene = new Scene(
+        { producer: url, worker: breaker.url, direct: redis.url },
+        { longMs: 500, timeoutMs: 1000 },
+      )
+      await using crowd = new Crowd(breaker.url)
+      scene.work()
+      scene.load()
+      await scene.flows()
+      const back: number[] = []
+      for (const [name, word, how] of broken) {
+        const isSprung = breaker.set(word, how)
+        if (name === 'EVAL') await redis.ask('script', 'flush')
+        if (['INFO', 'CLIENT', 'TIME', 'SUBSCRIBE'].includes(name)) breaker.cut()
+        await until(`${how}: ${name}`, async () => isSprung())
+        back.push(await scene.flowsAgain())
+      }
+      await scene.flows()
+      survived(`network failed in the middle of ${broken.length} exchanges`, await scene.count(), back)
+      await crowd.rest()
+      await until('the jobs through a message broker', async () =>
+        [...crowd.accepted].every((id) => crowd.ran.has(id)),
+      )
+      expect([...crowd.uncoded, ...scene.refusals.keys()]).toEqual(['BACKEND_UNAVAILABLE'])
+    }
+
+  test(
+    'may be where the network cuts the connection or goes silent, in each of the commands and scripts',
+    breaking(
+      exchanges.flatMap(([name, word], nth) => breaksOf(nth).map((how) => [name, word, how] as const)),
+    ),
+    exchanges.length * (isLong ? 25_000 : 5000) + TIMEOUT_MS,
   )
 })
 
@@ -223,13 +300,18 @@ describe.skipIf(isMissing)('sentinels that give the group another master under l
     await using scene = new Scene({ producer: url, worker: url, direct: url }, { longMs: 300 })
     scene.work()
     scene.load()
-    await scene.flows()
-    const old = await group.killMaster()
-    await group.failedOver(old)
-    const back = await scene.nextRun()
+    const back: number[] = []
+    for (let times = 0; times < failOvers; times++) {
+      await group.settled()
+      await scene.flows()
+      const old = await group.killMaster()
+      await group.failedOver(old)
+      back.push(await scene.flowsAgain())
+      await old.restart()
+    }
     await scene.flows()
     const tally = await scene.count()
-    told(`master killed, sentinels${query}`, tally, [back])
+    told(`master killed ${failOvers} times before sentinels${query && ', ?replicas=1'}`, tally, back)
     expect(tally).toMatchObject({ finishedTwice: 0, stuck: 0 })
     check(tally.lost)
   }
@@ -237,11 +319,13 @@ describe.skipIf(isMissing)('sentinels that give the group another master under l
   test(
     'lose no more than what the replica had not been sent',
     failsOver('', (lost) => expect(lost).toBeLessThan(100)),
-    TIMEOUT_MS,
+    failOvers * 20_000 + TIMEOUT_MS,
   )
   test(
     'lose nothing where a replica has all that is accepted',
     failsOver('&replicas=1', (lost) => expect(lost).toBe(0)),
-    TIMEOUT_MS,
+    failOvers * 20_000 + TIMEOUT_MS,
   )
 })
+
+if (process.env.OFFLOAD_FAULT_REPORT !== undefined) afterAll(() => writeTold(COMMAND))

@@ -11,18 +11,21 @@ import { showProgress } from './progress.ts'
 import { startMailProvider } from './providers/mail.ts'
 import { startPaymentProvider } from './providers/payment.ts'
 import type { Settings } from './settings.ts'
-import { booksPath, queueUrl, reportPath } from './settings.ts'
+import { booksPath, reportPath } from './settings.ts'
 import { blockingShop } from './shop-blocking.ts'
 import { offloadShop } from './shop-offload.ts'
 import type { Stage } from './stages.ts'
-import { setStage, stages } from './stages.ts'
+import { setStage, stagesOf } from './stages.ts'
 import { messageIdOf, openSteps } from './steps.ts'
+import { queueUrl, removeRun } from './store.ts'
 import { comparison } from './table.ts'
 import { shopTasks } from './tasks.ts'
 import type { Outcome, Promised } from './verify.ts'
 import { isKept, outcomeOf, promisesOf, repeatedMails } from './verify.ts'
 
 const DRAIN_MS = 18_000
+
+const stages = stagesOf({ isShort: process.argv.includes('--short') })
 
 const folder = mkdtempSync(join(tmpdir(), 'offload-shop-'))
 const cleanup = new AsyncDisposableStack()
@@ -33,7 +36,13 @@ const interrupted = new Promise<'interrupted'>((resolve) => {
 
 const payment = cleanup.use(await startPaymentProvider())
 const mail = cleanup.use(await startMailProvider())
-const settings: Settings = { folder, paymentUrl: payment.url, mailPort: mail.port }
+const settings: Settings = {
+  folder,
+  run: folder.slice(-6),
+  paymentUrl: payment.url,
+  mailPort: mail.port,
+}
+const url = queueUrl(settings)
 
 try {
   const end = await Promise.race([tellTheStory(), interrupted])
@@ -88,7 +97,11 @@ async function runOffload(): Promise<{ outcome: Outcome; promises: Promised[] }>
   const steps = openSteps(settings.paymentUrl, settings.mailPort, books)
   cleanup.defer(() => steps.close())
   const tasks = shopTasks(steps, books.orders, reportPath(settings))
-  const queue = offload({ url: queueUrl(settings), tasks: tasks.all })
+  cleanup.defer(async () => {
+    const left = await removeRun(url)
+    if (left !== undefined) console.log(`The keys ${left} stay in Redis.`)
+  })
+  const queue = offload({ url, tasks: tasks.all })
   cleanup.defer(() => queue.close())
   await queue.ready()
   const workers = await Promise.all(
@@ -97,8 +110,8 @@ async function runOffload(): Promise<{ outcome: Outcome; promises: Promised[] }>
   const app = offloadShop(queue, tasks)
   cleanup.defer(() => app.close())
 
-  const url = await listen(app)
-  const load = new Load('offload', url)
+  const address = await listen(app)
+  const load = new Load('offload', address)
   const count = (): string => {
     const accepted = load.accepted()
     const paid = new Set(payment.charges)
@@ -107,11 +120,11 @@ async function runOffload(): Promise<{ outcome: Outcome; promises: Promised[] }>
     return `accepted ${accepted.length}  paid ${isPaid}  mailed ${isMailed}  waiting ${accepted.length - isMailed}`
   }
   for (const stage of stages) {
-    if (stage.killWorker) setTimeout(() => workers[0]?.kill('SIGKILL'), 500)
+    if (stage.killWorker) setTimeout(() => workers[0]?.kill('SIGKILL'), stage.seconds * 250)
     await runStage(stage, load, count)
   }
   await load.answered()
-  await fetch(new URL('/reports', url), {
+  await fetch(new URL('/reports', address), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ to: 'owner@shop.example' }),

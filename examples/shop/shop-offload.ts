@@ -6,7 +6,7 @@ import type { Order } from './steps.ts'
 import { order } from './steps.ts'
 import type { ShopTasks } from './tasks.ts'
 
-/** The same shop with Offload: the order is on disk, the answer goes out, the work follows. */
+/** The same shop with Offload: the order is taken durably, the answer goes out, the work follows. */
 export function offloadShop(queue: Offload, { pay, report }: ShopTasks): FastifyInstance {
   const app = Fastify({ forceCloseConnections: true })
   app.register(offloadFastify, { queue })

@@ -1,8 +1,9 @@
 import { offload } from 'offload'
 import { openBooks } from './books.ts'
 import type { Settings } from './settings.ts'
-import { booksPath, queueUrl, reportPath } from './settings.ts'
+import { booksPath, reportPath } from './settings.ts'
 import { openSteps } from './steps.ts'
+import { queueUrl } from './store.ts'
 import { shopTasks } from './tasks.ts'
 
 /** A worker process: `node worker.ts <settings>`. The demo starts two, and kills one. */

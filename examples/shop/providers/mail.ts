@@ -25,7 +25,9 @@ export async function startMailProvider(): Promise<MailProvider> {
       disabledCommands: ['AUTH', 'STARTTLS'],
       disableReverseLookup: true,
       async onData(stream, _session, accept) {
-        const { messageId: id = 'none' } = await simpleParser(stream)
+        const message = await simpleParser(stream).catch(() => undefined)
+        if (message === undefined) return accept(new Error('the sender went away in the middle of its mail'))
+        const { messageId: id = 'none' } = message
         await sleep(DELAY_MS[mode])
         // Taken, even if the server dies now and the answer is lost: the shop will send it again.
         received.set(id, (received.get(id) ?? 0) + 1)

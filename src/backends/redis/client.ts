@@ -27,6 +27,8 @@ function settings(timeoutMs: number) {
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
     retryStrategy: retry,
+    // The server's own guess of how long it reads its file is a second at the least.
+    maxLoadingRetryTime: RETRY_MS,
     connectionName: 'offload',
     // Of a client of the user: the keys are ours, and so is what a reply looks like.
     keyPrefix: '',

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { BackendOptions } from '../../backend.ts'
 import { sleep, systemClock } from '../../clock.ts'
+import type { OffloadError } from '../../job/errors.ts'
 import { BackendError } from '../../job/errors.ts'
 import { CONNECT, coded, faultOf } from './faults.ts'
 import { Kinds } from './kinds.ts'
@@ -65,7 +66,7 @@ export class Connection {
       this.#lastError ??= error
     })
     await this.#untilReady(systemClock.elapsed() + this.#options.timeoutMs)
-    await this.#setClock()
+    await this.#trying(() => this.#setClock())
   }
 
   /** One command, for what is asked now and then. */
@@ -91,17 +92,24 @@ export class Connection {
   async accept(script: Script, call: Call): Promise<{ answer: unknown; isAgain: boolean }> {
     let tries = 0
     const text = JSON.stringify({ now: this.now(), ...call.args })
-    const found = await this.#trying(() => {
-      tries++
-      return this.#evaluate(script, text, call.texts ?? [])
+    return this.#trying(async () => {
+      const isAgain = tries++ > 0
+      const answer = await this.#evaluate(script, text, call.texts ?? [])
+      await this.#confirm()
+      return { answer, isAgain }
     })
-    const answer = { answer: found, isAgain: tries > 1 }
+  }
+
+  /**
+   * Waits for as many servers as are asked for, of this connection alone: over another one the script has to run again first.
+   * What it found there already another may have written, so it writes once more itself.
+   */
+  async #confirm(): Promise<void> {
     const { replicas, fsynced } = this.#sure
-    if (replicas === 0 && fsynced === 0) return answer
-    const [have, want] = await this.#confirmed().catch((error: unknown) => {
-      throw coded(error, 'did not say how many servers have what was accepted')
-    })
-    if (have >= want) return answer
+    if (replicas === 0 && fsynced === 0) return
+    const writing = this.#client.call('HSET', this.key('meta'), 'sure', '1')
+    const [[have, want]] = await Promise.all([this.#confirmed(), writing])
+    if (have >= want) return
     throw new BackendError(
       'BACKEND_UNAVAILABLE',
       `redis: only ${have} of ${want} servers have confirmed what was accepted, in time; it may be kept all the same: enqueue again under the same id`,
@@ -137,7 +145,7 @@ export class Connection {
       try {
         return await call()
       } catch (error) {
-        if (faultOf(error) === 'final') throw coded(error, 'refused a call')
+        if (faultOf(error) === 'final') throw this.#coded(error, 'refused a call')
         return this.#tryingAgain(call, error)
       }
     }
@@ -155,7 +163,7 @@ export class Connection {
         return await call()
       } catch (error) {
         const isOver = faultOf(error) === 'final' || systemClock.elapsed() >= until || this.#closed
-        if (isOver) throw this.#closed ? closed() : coded(error, 'did not take the call')
+        if (isOver) throw this.#closed ? closed() : this.#coded(error, 'did not take the call')
         last = error
       }
     }
@@ -184,14 +192,18 @@ export class Connection {
         else reject(error)
       }
       const onReady = (): void => end()
-      const onEnd = (): void => end(this.#closed ? closed() : coded(this.#lastError, CONNECT))
+      const onEnd = (): void => end(this.#closed ? closed() : this.#coded(this.#lastError, CONNECT))
       const cancel = systemClock.after(Math.max(0, until - systemClock.elapsed()), () =>
-        end(coded(this.#lastError ?? met ?? new Error('no server answered in time'), CONNECT)),
+        end(this.#coded(this.#lastError ?? met ?? new Error('no server answered in time'), CONNECT)),
       )
       client.on('ready', onReady)
       client.on('end', onEnd)
       if (client.status === 'end') onEnd()
     })
+  }
+
+  #coded(error: unknown, what: string): OffloadError {
+    return coded(error, what, this.#base)
   }
 
   #checkOpen(): void {

@@ -27,11 +27,14 @@ export function faultOf(error: unknown): Fault {
   return 'lost'
 }
 
-/** The coded error that says what to do. @param error of the server, or of the last try to connect */
-export function coded(error: unknown, what: string): OffloadError {
+/** The coded error that says what to do. @param error of the server, or of the last try to connect @param base of all keys */
+export function coded(error: unknown, what: string, base: string): OffloadError {
   if (error instanceof OffloadError) return error
   const { message, code } = (error ?? {}) as { message?: string; code?: string }
-  const text = message ?? String(error)
+  // What ioredis says of a call whose connection went.
+  const text = message?.startsWith('Reached the max retries')
+    ? 'the connection was lost'
+    : (message ?? String(error))
   const unavailable = (todo: string): BackendError =>
     new BackendError(
       'BACKEND_UNAVAILABLE',
@@ -76,7 +79,7 @@ export function coded(error: unknown, what: string): OffloadError {
     )
   if (/^NOPERM|^ERR The user executing the script/.test(text))
     return unavailable(
-      'the user of the url may not do this: grant it ~{prefix}:* &{prefix}:* +@read +@write +@scripting +@pubsub +@connection +@transaction +info +time (on a cluster also +cluster)',
+      `the user of the url may not do this: grant it ~${base}* &${base}* +@read +@write +@scripting +@pubsub +@connection +@transaction +info +time (on a cluster also +cluster)`,
     )
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return unavailable('check the host in the url')
   if (code === 'ECONNREFUSED') return unavailable('check that the server runs, and its port')

@@ -2,7 +2,8 @@
  * Makes moves that TypeScript has decided. The jobs of a group are alike but for the id; each move is made where the header
  * is the one that TypeScript saw (`was`, empty for a job that was never touched). Answers the places of those that were not,
  * as group and number from 0. `again`: the answer to the same call was lost, so what already is as it should be counts as
- * done. `whole`: all are made or none. The first write of a group always frees memory: a full server lets jobs end.
+ * done. `whole`: all are made or none. The first write could only free memory: after it a full server refuses none of the
+ * others, and lets jobs end.
  */
 export const applyScript: string = `
 if not areKindsKnown() then return { 'kinds' } end
@@ -56,6 +57,7 @@ for nth, g in ipairs(args.groups) do
   plans[nth] = { ids, rows }
 end
 if args.whole and #refused > 0 then return refused end
+redis.call('HDEL', K .. 'notes', '')
 
 for nth, g in ipairs(args.groups) do
   local ids, rows = plans[nth][1], plans[nth][2]
