@@ -8,9 +8,10 @@ export function breath(): Promise<void> {
 /** So many turns of the event loop at most go into one call. */
 const MOST_TURNS = 4
 
+/** Items that were added together, and are answered together. */
 interface Waiting<Item, Answer> {
-  readonly item: Item
-  readonly resolve: (answer: Answer) => void
+  readonly items: readonly Item[]
+  readonly resolve: (answers: readonly Answer[]) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -22,6 +23,7 @@ export class Batcher<Item, Answer> {
   readonly #send: (items: readonly Item[]) => Promise<readonly Answer[]>
   readonly #max: number
   #waiting: Waiting<Item, Answer>[] = []
+  #size = 0
   #out = 0
   #planned = false
 
@@ -32,7 +34,7 @@ export class Batcher<Item, Answer> {
 
   /** How many items are not yet sent. */
   get size(): number {
-    return this.#waiting.length
+    return this.#size
   }
 
   /** Whether everything that was added is answered. */
@@ -42,6 +44,7 @@ export class Batcher<Item, Answer> {
 
   /** Answers everything that is not yet sent with this error. */
   refuseWaiting(error: unknown): void {
+    this.#size = 0
     for (const { reject } of this.#waiting.splice(0)) reject(error)
   }
 
@@ -52,9 +55,21 @@ export class Batcher<Item, Answer> {
 
   add(item: Item): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject })
-      this.#plan()
+      this.#wait({ items: [item], resolve: ([answer]) => resolve(answer as Answer), reject })
     })
+  }
+
+  /** Items of one call, `max` at most, which go out together. */
+  addAll(items: readonly Item[]): Promise<readonly Answer[]> {
+    return new Promise((resolve, reject) => {
+      this.#wait({ items, resolve, reject })
+    })
+  }
+
+  #wait(waiting: Waiting<Item, Answer>): void {
+    this.#waiting.push(waiting)
+    this.#size += waiting.items.length
+    this.#plan()
   }
 
   /** While every turn brings more, a few turns go out together: the busier the process, the fewer the calls. */
@@ -63,25 +78,40 @@ export class Batcher<Item, Answer> {
     this.#planned = true
     setImmediate(() => {
       this.#planned = false
-      const { length } = this.#waiting
-      if (length > before && length < this.#max && turnsLeft > 1) this.#plan(turnsLeft - 1, length)
+      const size = this.#size
+      if (size > before && size < this.#max && turnsLeft > 1) this.#plan(turnsLeft - 1, size)
       else void this.#flush()
     })
   }
 
   async #flush(): Promise<void> {
-    const batch = this.#waiting.length <= this.#max ? this.#waiting : this.#waiting.slice(0, this.#max)
-    this.#waiting = this.#waiting.length <= this.#max ? [] : this.#waiting.slice(this.#max)
+    const batch = this.#take()
     this.#out++
     this.#plan()
     try {
-      const answers = await this.#send(batch.map(({ item }) => item))
-      for (let i = 0; i < batch.length; i++) batch[i]?.resolve(answers[i] as Answer)
+      const answers = await this.#send(batch.flatMap(({ items }) => items))
+      let at = 0
+      for (const { items, resolve } of batch) {
+        resolve(answers.slice(at, at + items.length))
+        at += items.length
+      }
     } catch (error) {
       for (const { reject } of batch) reject(error)
     } finally {
       this.#out--
       this.#plan()
     }
+  }
+
+  /** What goes out together: as many as fit, from the front. */
+  #take(): Waiting<Item, Answer>[] {
+    let [count, size] = [0, 0]
+    for (const { items } of this.#waiting) {
+      if (count > 0 && size + items.length > this.#max) break
+      count++
+      size += items.length
+    }
+    this.#size -= size
+    return this.#waiting.splice(0, count)
   }
 }

@@ -42,6 +42,8 @@ export interface BulkOptions {
 }
 
 const BULK = 500
+/** So many calls of as many jobs are made at once. */
+const CALLS = 10
 
 /** Opens a queue. Nothing is opened before the first use or `ready()`. @throws OPTION_INVALID, TASK_DUPLICATE */
 export function offload(options: OffloadOptions): Offload {
@@ -138,15 +140,15 @@ export class Offload implements AsyncDisposable {
     items: readonly BulkItem<NoInfer<Input>>[],
   ): Promise<BulkAnswer<Result>[]> {
     const answers: BulkAnswer<Result>[] = []
-    for (let at = 0; at < items.length; at += BULK * 10) {
-      const settled = await Promise.allSettled(
-        items.slice(at, at + BULK * 10).map(({ input, options }) => this.enqueue(task, input, options)),
-      )
-      for (const one of settled)
+    for (let at = 0; at < items.length; at += CALLS * BULK) {
+      const calls = Array.from({ length: CALLS }, (_, nth) => at + nth * BULK)
+        .filter((from) => from < items.length)
+        .map((from) => this.#producer.enqueueAll(task, items.slice(from, from + BULK)))
+      for (const one of (await Promise.all(calls)).flat())
         answers.push(
-          one.status === 'fulfilled'
-            ? { status: 'accepted', handle: one.value }
-            : { status: 'rejected', error: one.reason },
+          'refused' in one
+            ? { status: 'rejected', error: one.refused }
+            : { status: 'accepted', handle: new JobHandle(this, task, one.id, one.status === 'duplicate') },
         )
     }
     return answers

@@ -16,7 +16,7 @@ const redis = await needs('redis', startRedis)
  * What stays of an empty store: numbers, names of tasks and queues, and two streams without an entry. What a process claimed
  * last goes by its time.
  */
-const STAYS = ['counts', 'events', 'kindnumbers', 'kinds', 'meta', 'order']
+const STAYS = ['counts', 'events', 'kindnumbers', 'kinds', 'lanes', 'meta', 'order']
 const RETENTION = { ...defaultRetention, endedMs: 1000, deadMs: 1000, eventsMs: 1000 }
 
 interface Store {

@@ -2,29 +2,30 @@ import { OffloadError, shown } from './errors.ts'
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 const TIME_CHARS = 10
-const RANDOM_BYTES = 20
+const RANDOM_CHARS = 20
+const CODES = Uint8Array.from(ALPHABET, (char) => char.charCodeAt(0))
 
 /** Fills an array with random bytes, e.g. `crypto.getRandomValues`. */
 export type RandomBytes = (into: Uint8Array) => void
 
 /** Makes ids of 30 characters: 50 bits of milliseconds, then 100 random bits, in Crockford's base 32. They sort by time. */
 export function idMaker(random: RandomBytes): (now: number) => string {
-  const pool = new Uint8Array(RANDOM_BYTES * 256)
+  const pool = Buffer.alloc(RANDOM_CHARS * 256)
   let used = pool.length
   let prefixTime = -1
   let prefix = ''
   return (now) => {
     if (used === pool.length) {
       random(pool)
+      for (let at = 0; at < pool.length; at++) pool[at] = CODES[(pool[at] as number) & 31] as number
       used = 0
     }
     if (now !== prefixTime) {
       prefixTime = now
       prefix = timePrefix(now)
     }
-    let id = prefix
-    for (const end = used + RANDOM_BYTES; used < end; used++) id += ALPHABET[(pool[used] as number) & 31]
-    return id
+    used += RANDOM_CHARS
+    return prefix + pool.toString('latin1', used - RANDOM_CHARS, used)
   }
 }
 

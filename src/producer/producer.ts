@@ -21,6 +21,16 @@ export interface ProducerOptions {
   readonly timeoutMs: number
 }
 
+export interface Item {
+  readonly input: unknown
+  readonly options?: EnqueueOptions
+}
+
+/** Why a job was not accepted. */
+export interface Refused {
+  readonly refused: unknown
+}
+
 /** Turns calls into batches of jobs. A call resolves when the backend has durably taken its job. */
 export class Producer {
   readonly #options: ProducerOptions
@@ -34,24 +44,70 @@ export class Producer {
   }
 
   async enqueue(task: AnyTask, input: unknown, options: EnqueueOptions = {}): Promise<Accepted> {
-    const { tasks, clock, newId, payloadBytes, room } = this.#options
-    checkKnown(task, tasks)
+    this.#checkOpenTo(task, 1)
+    const made = this.#make(task, input, options)
+    const job = made instanceof Promise ? await made : made
+    if (needsLedger(job)) await this.#checkLedger()
+    const accepted = await this.#batches.add(job)
+    const refusal = this.#refusalOf(accepted, job, task)
+    if (refusal !== undefined) throw refusal
+    return accepted
+  }
+
+  /** Many jobs of one task, a thousand at most: each is accepted, or its error is answered, in order. */
+  async enqueueAll(task: AnyTask, items: readonly Item[]): Promise<readonly (Accepted | Refused)[]> {
+    const answers: (Accepted | Refused)[] = []
+    try {
+      this.#checkOpenTo(task, items.length)
+      const made = items.map(({ input, options = {} }) => settled(() => this.#make(task, input, options)))
+      const ready = made.some((one) => one instanceof Promise) ? await Promise.all(made) : made
+      const jobs = (ready as (Job | Refused)[]).filter((one): one is Job => !('refused' in one))
+      if (jobs.some(needsLedger)) await this.#checkLedger()
+      const accepted = jobs.length === 0 ? [] : await this.#batches.addAll(jobs)
+      let nth = 0
+      for (const one of ready as (Job | Refused)[]) {
+        if ('refused' in one) answers.push(one)
+        else {
+          const answer = accepted[nth++] as Accepted
+          const refusal = this.#refusalOf(answer, one, task)
+          answers.push(refusal === undefined ? answer : { refused: refusal })
+        }
+      }
+      return answers
+    } catch (error) {
+      return items.map(() => ({ refused: error }))
+    }
+  }
+
+  #make(task: AnyTask, input: unknown, options: EnqueueOptions): Job | Promise<Job> {
+    const { tasks, clock, newId, payloadBytes } = this.#options
+    return makeJob(task, input, options, { now: clock.now(), newId, payloadBytes, tasks })
+  }
+
+  #checkOpenTo(task: AnyTask, count: number): void {
+    checkKnown(task, this.#options.tasks)
     if (this.#isAway && !this.#batches.isIdle) throw away()
-    if (this.#batches.size >= MAX_WAITING) {
+    if (this.#batches.size + count > MAX_WAITING) {
       throw new BackendError(
         'BACKEND_UNAVAILABLE',
         `${MAX_WAITING} calls wait for the backend already; nothing was accepted`,
         { retryAfterMs: 1000 },
       )
     }
-    const made = makeJob(task, input, options, { now: clock.now(), newId, payloadBytes, tasks })
-    const job = made instanceof Promise ? await made : made
-    if (job.idempotency !== undefined || job.onDone !== undefined) await this.#checkLedger()
-    const accepted = await this.#batches.add(job)
-    if (accepted.status === 'full') throw new QueueFullError(job.queue, room(job.queue))
-    if (accepted.status === 'mismatch') throw mismatch(accepted.id, task)
-    if (accepted.status === 'taken') throw taken(accepted.id, task)
-    return accepted
+  }
+
+  #refusalOf({ id, status }: Accepted, { queue }: Job, task: AnyTask): OffloadError | undefined {
+    switch (status) {
+      case 'full':
+        return new QueueFullError(queue, this.#options.room(queue))
+      case 'mismatch':
+        return mismatch(id, task)
+      case 'taken':
+        return taken(id, task)
+      case 'queued':
+      case 'duplicate':
+        return undefined
+    }
   }
 
   /** Resolves when every call made so far is answered. */
@@ -96,6 +152,20 @@ export class Producer {
       clearTimeout(timer)
     }
   }
+}
+
+/** What a call answers or throws, now or later. */
+function settled<Answer>(call: () => Answer | Promise<Answer>): Answer | Refused | Promise<Answer | Refused> {
+  try {
+    const answer = call()
+    return answer instanceof Promise ? answer.catch((refused: unknown) => ({ refused })) : answer
+  } catch (refused) {
+    return { refused }
+  }
+}
+
+function needsLedger({ idempotency, onDone }: Job): boolean {
+  return idempotency !== undefined || onDone !== undefined
 }
 
 function away(): BackendError {

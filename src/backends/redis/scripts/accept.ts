@@ -22,6 +22,13 @@ local function areKindsKnown()
   return true
 end
 
+-- The priorities that a queue was ever used with.
+local function openLane(queue, priority)
+  local lanes = redis.call('HGET', K .. 'lanes', queue) or ''
+  if string.find(lanes, priority, 1, true) then return end
+  redis.call('HSET', K .. 'lanes', queue, lanes .. priority)
+end
+
 local function place(g, ids, bodies, rests)
   local n = #ids
   local last = redis.call('HINCRBY', K .. 'meta', 'seq', n)
@@ -56,7 +63,10 @@ local function place(g, ids, bodies, rests)
   elseif g.key then
     count(g.queue, 'queued', 1)
   else
-    if redis.call('RPUSH', K .. 'fresh:' .. g.queue .. ':' .. g.priority, first) == 1 then hints[g.queue] = true end
+    if redis.call('RPUSH', K .. 'fresh:' .. g.queue .. ':' .. g.priority, first) == 1 then
+      hints[g.queue] = true
+      openLane(g.queue, g.priority)
+    end
     publish(g.queue, ids)
     count(g.queue, 'queued', n)
   end

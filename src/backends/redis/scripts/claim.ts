@@ -128,21 +128,10 @@ local function takeReady(s)
   tell(2, queue, task, header.a, { job.id })
 end
 
--- Most queues have one source, so it is not searched for further than it is.
-local ready, fresh = K .. 'ready:' .. queue, {}
-for priority = 0, 9 do fresh[priority + 1] = K .. 'fresh:' .. queue .. ':' .. priority end
-local left, sources = redis.call('EXISTS', ready, unpack(fresh)), {}
-if left > 0 and redis.call('EXISTS', ready) == 1 then
-  sources[1] = { key = ready, open = openReady, take = takeReady }
-  left = left - 1
-end
-for _, priority in ipairs({ 4, 5, 6, 7, 8, 9, 3, 2, 1, 0 }) do
-  if left == 0 then break end
-  local key = fresh[priority + 1]
-  if redis.call('EXISTS', key) == 1 then
-    sources[#sources + 1] = { key = key, priority = priority, open = openBlock, take = takeBlock }
-    left = left - 1
-  end
+local sources = { { key = K .. 'ready:' .. queue, open = openReady, take = takeReady } }
+for priority in string.gmatch(redis.call('HGET', K .. 'lanes', queue) or '', '%d') do
+  sources[#sources + 1] =
+    { key = K .. 'fresh:' .. queue .. ':' .. priority, priority = priority, open = openBlock, take = takeBlock }
 end
 
 while #ids < limit do
