@@ -3,6 +3,19 @@ import type { Stored } from './codec.ts'
 import { parseHeader, readBody } from './codec.ts'
 import type { Kinds } from './kinds.ts'
 
+/** Who claims, as a script is told it. */
+export interface Wanted {
+  readonly queue: string
+  readonly limit: number
+  readonly worker: string
+  /** The header of a job that is claimed for the first time. */
+  readonly fresh: string
+  readonly started: number
+  readonly until: number
+  readonly by: string
+  readonly call: number
+}
+
 export interface Claims {
   readonly kind: 'paused' | 'due' | 'none' | 'taken'
   /** When the next job moves by time alone. */
@@ -25,7 +38,7 @@ type Answer = readonly [
 ]
 
 /** Reads the answer of the script: ids, bodies and headers (empty where it is `fresh`, or all of them are). */
-export function claimsOf(answer: unknown, fresh: string, leaseUntil: number, known: Kinds): Claims {
+export function claimsOf(answer: unknown, { fresh, until: leaseUntil }: Wanted, known: Kinds): Claims {
   const [kind, dueAt, kinds = [], ids = [], bodies = [], headers = []] = answer as Answer
   known.learn(kinds)
   const freshHeader = parseHeader(fresh)

@@ -91,9 +91,9 @@ export class Connection {
    */
   async accept(script: Script, call: Call): Promise<{ answer: unknown; isAgain: boolean }> {
     let tries = 0
-    const text = JSON.stringify({ now: this.now(), ...call.args })
     return this.#trying(async () => {
       const isAgain = tries++ > 0
+      const text = JSON.stringify({ now: this.now(), ...call.args, ...(isAgain ? { again: true } : {}) })
       const answer = await this.#evaluate(script, text, call.texts ?? [])
       await this.#confirm()
       return { answer, isAgain }

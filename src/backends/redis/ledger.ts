@@ -21,7 +21,7 @@ import { eventsOf, jobsIn } from '../wake.ts'
 import { acceptedOf, arrivalsOf } from './accept.ts'
 import type { EndedClaim, Group } from './change.ts'
 import { endOf } from './change.ts'
-import type { Claims } from './claim.ts'
+import type { Claims, Wanted } from './claim.ts'
 import { claimsOf, receiptOf } from './claim.ts'
 import type { Stored } from './codec.ts'
 import { readStored } from './codec.ts'
@@ -29,6 +29,7 @@ import type { Connection } from './connection.ts'
 import { redisDocuments } from './documents.ts'
 import { Due } from './due.ts'
 import { depthOf, eventsPage, findPage } from './find.ts'
+import { Handover } from './handover.ts'
 import type { Hints } from './hints.ts'
 import { bringing } from './kinds.ts'
 import type { Decided } from './moves.ts'
@@ -48,6 +49,7 @@ export class RedisLedger implements Ledger {
   readonly #options: BackendOptions
   readonly #moves: Moves
   readonly #due: Due
+  readonly #handover: Handover
   /** Of this process, among all that use the store. */
   readonly #name = randomUUID()
   #calls = 0
@@ -60,6 +62,7 @@ export class RedisLedger implements Ledger {
     this.#options = options
     this.#moves = new Moves(at, (groups, follows) => this.#told(groups, follows))
     this.#due = new Due(at, this.#moves, options)
+    this.#handover = new Handover((claims) => this.#giveBack(claims))
     this.documents = redisDocuments(at, hints)
     this.#cancelTidy = options.clock.after(TIDY_MS, () => void this.#tidy())
   }
@@ -67,54 +70,86 @@ export class RedisLedger implements Ledger {
   async record(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]> {
     if (jobs.length === 0) return []
     const now = this.#at.now()
-    const { kinds } = this.#at
+    const queues = new Set(jobs.map(({ queue }) => queue))
+    const waiting = this.#handover.wantFor(queues, (queue) => this.#hints.isAwaited(jobsIn(queue)))
+    const take = waiting && this.#wanted(...waiting, now)
     const answering = bringing(
       this.#at,
       jobs,
-      () => this.#at.accept(scripts.accept, arrivalsOf(jobs, now, kinds, room)),
+      () => {
+        const { args, texts } = arrivalsOf(jobs, now, this.#at.kinds, room)
+        return this.#at.accept(scripts.accept, { args: { ...args, take }, texts })
+      },
       ({ answer }) => answer,
     )
     // Who waits for a job asks now, and is given it in the same round trip.
-    for (const queue of new Set(jobs.map(({ queue }) => queue))) this.#hints.notify(jobsIn(queue))
-    const { answer, isAgain } = await answering
-    this.#notifyEvents('accepted')
-    for (const job of jobs) this.#armFor(job)
-    return acceptedOf(jobs, answer as (string | number)[], isAgain)
+    for (const queue of queues) if (queue !== take?.queue) this.#hints.notify(jobsIn(queue))
+    try {
+      const { answer, isAgain } = await answering
+      const [refusals, taken] = answer as [(string | number)[], unknown[]]
+      if (take !== undefined && taken.length > 0) this.#give(take, claimsOf(taken, take, this.#at.kinds))
+      this.#notifyEvents('accepted')
+      for (const job of jobs) this.#armFor(job)
+      return acceptedOf(jobs, refusals, isAgain)
+    } catch (error) {
+      if (take !== undefined) this.#hints.notify(jobsIn(take.queue))
+      throw error
+    }
   }
 
   async claim(queue: string, want: Want): Promise<readonly Claim[]> {
     if (want.limit < 1) return []
+    const given = this.#handover.take(queue, want.limit)
+    if (given !== undefined) return given
     for (;;) {
-      const now = this.#at.now()
-      const answer = await this.#claim(queue, want, now)
+      const args = this.#wanted(queue, want, this.#at.now())
+      const answer = claimsOf(await this.#at.run(scripts.claim, { args: { ...args } }), args, this.#at.kinds)
       if (answer.kind === 'due') {
         await this.#due.move()
         continue
       }
-      if (answer.kind === 'none' && answer.dueAt !== undefined) this.#due.arm(answer.dueAt)
-      if (answer.claims.length > 0) {
-        this.#due.arm(now + want.leaseMs)
-        this.#notifyEvents('started')
+      if (answer.kind === 'none') {
+        this.#handover.wait(queue, want)
+        if (answer.dueAt !== undefined) this.#due.arm(answer.dueAt)
       }
+      this.#began(args, answer)
       return answer.claims
     }
   }
 
-  async #claim(queue: string, want: Want, now: number): Promise<Claims> {
-    const fresh = JSON.stringify({ s: 'r', a: 1, f: 1, t: now, w: want.worker })
-    const leaseUntil = now + want.leaseMs
-    const args = {
+  /** What a script is told of who claims. */
+  #wanted(queue: string, { limit, leaseMs, worker }: Want, now: number): Wanted {
+    return {
       queue,
-      limit: Math.min(want.limit, 1000),
-      worker: want.worker,
-      fresh,
+      limit: Math.min(limit, 1000),
+      worker,
+      fresh: JSON.stringify({ s: 'r', a: 1, f: 1, t: now, w: worker }),
       started: now,
-      until: leaseUntil,
+      until: now + leaseMs,
       // Said again after its answer was lost, the call is known by these, and is given the jobs that it took.
-      by: `${this.#name} ${want.worker} ${queue}`,
+      by: `${this.#name} ${worker} ${queue}`,
       call: ++this.#calls,
     }
-    return claimsOf(await this.#at.run(scripts.claim, { args }), fresh, leaseUntil, this.#at.kinds)
+  }
+
+  #give(take: Wanted, answer: Claims): void {
+    this.#began(take, answer)
+    this.#handover.give(take.queue, answer.claims, () => this.#hints.notify(jobsIn(take.queue)))
+  }
+
+  #began({ until }: Wanted, { claims }: Claims): void {
+    if (claims.length === 0) return
+    this.#due.arm(until)
+    this.#notifyEvents('started')
+  }
+
+  #giveBack(claims: readonly Claim[]): void {
+    this.settle(claims.map((claim) => ({ claim, type: 'release' }))).catch((error: unknown) =>
+      this.#options.logger.warn(
+        { error: String(error), jobs: claims.length },
+        'jobs could not be given back; they start when their leases are over',
+      ),
+    )
   }
 
   async settle(settlements: readonly Settlement[]): Promise<readonly boolean[]> {

@@ -113,13 +113,18 @@ local function accept(groups, at, out)
 end
 `
 
-/** Takes jobs in. Answers `kinds` where those named are not the store's: it was emptied; or see `accept`. */
+/**
+ * Takes jobs in. Answers `kinds` where those named are not the store's: it was emptied; or see `accept`. With `take`, who waits
+ * in the same process for jobs of a queue is given them in the same step, and nobody else is told of a queue that is empty again.
+ */
 export const acceptScript: string = `
 if not areKindsKnown() then return { 'kinds' } end
 local out = {}
 accept(args.groups, 2, out)
+local taken = args.take and claim(args.take)
+if taken and taken[1] == 'taken' and #taken[4] < args.take.limit then hints[args.take.queue] = nil end
 finish()
-return out
+return { out, taken or {} }
 `
 
 /** The numbers of kinds, which get one if they have none. */

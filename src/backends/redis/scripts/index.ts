@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { accepting, acceptScript, kindsScript } from './accept.ts'
 import { applyScript } from './apply.ts'
 import { blocks, forgetting } from './blocks.ts'
-import { claimScript, ranking } from './claim.ts'
+import { claiming, claimScript, ranking } from './claim.ts'
 import { documentsScript } from './documents.ts'
 import { frame } from './frame.ts'
 import { kinds } from './kinds.ts'
@@ -41,9 +41,9 @@ export const scripts: Readonly<
     Script
   >
 > = {
-  accept: script('accept', frame, accepting, acceptScript),
+  accept: script('accept', frame, kinds, blocks, ranking, accepting, claiming, acceptScript),
   kinds: script('kinds', frame, kindsScript),
-  claim: script('claim', frame, kinds, blocks, ranking, claimScript),
+  claim: script('claim', frame, kinds, blocks, ranking, claiming, claimScript),
   apply: script('apply', frame, kinds, blocks, accepting, forgetting, applyScript),
   renew: script('renew', frame, kinds, renewScript),
   due: script('due', frame, kinds, dueScript),
