@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -63,9 +63,8 @@ function buildCopy(): string {
 
 /** Installs the tarball without a network: its dependencies come from this repository's node_modules. */
 function installIn(target: string, tarball: string): void {
-  const local = ['zod', '@standard-schema/spec', '@types/node', 'undici-types'].map((name) =>
-    join(modules, name),
-  )
+  const own = Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).dependencies)
+  const local = [...own, 'zod', '@types/node', 'undici-types'].map((name) => join(modules, name))
   mkdirSync(target)
   writeFileSync(join(target, 'package.json'), '{ "name": "project", "private": true, "type": "module" }')
   succeed(
