@@ -62,7 +62,11 @@ export class RedisLedger implements Ledger {
     this.#options = options
     this.#moves = new Moves(at, (groups, follows) => this.#told(groups, follows))
     this.#due = new Due(at, this.#moves, options)
-    this.#handover = new Handover((claims) => this.#giveBack(claims))
+    this.#handover = new Handover({
+      isAwaited: (queue) => hints.isAwaited(jobsIn(queue)),
+      wake: (queue) => hints.notify(jobsIn(queue)),
+      giveBack: (claims) => this.#giveBack(claims),
+    })
     this.documents = redisDocuments(at, hints)
     this.#cancelTidy = options.clock.after(TIDY_MS, () => void this.#tidy())
   }
@@ -71,7 +75,7 @@ export class RedisLedger implements Ledger {
     if (jobs.length === 0) return []
     const now = this.#at.now()
     const queues = new Set(jobs.map(({ queue }) => queue))
-    const waiting = this.#handover.wantFor(queues, (queue) => this.#hints.isAwaited(jobsIn(queue)))
+    const waiting = this.#handover.wantFor(queues)
     const take = waiting && this.#wanted(...waiting, now)
     const answering = bringing(
       this.#at,
@@ -83,24 +87,26 @@ export class RedisLedger implements Ledger {
       ({ answer }) => answer,
     )
     // Who waits for a job asks now, and is given it in the same round trip.
-    for (const queue of queues) if (queue !== take?.queue) this.#hints.notify(jobsIn(queue))
+    for (const queue of queues) if (!this.#handover.isOut(queue)) this.#hints.notify(jobsIn(queue))
     try {
       const { answer, isAgain } = await answering
       const [refusals, taken] = answer as [(string | number)[], unknown[]]
-      if (take !== undefined && taken.length > 0) this.#give(take, claimsOf(taken, take, this.#at.kinds))
+      if (take !== undefined) this.#give(take, taken)
       this.#notifyEvents('accepted')
       for (const job of jobs) this.#armFor(job)
       return acceptedOf(jobs, refusals, isAgain)
     } catch (error) {
-      if (take !== undefined) this.#hints.notify(jobsIn(take.queue))
+      if (take !== undefined) this.#handover.give(take.queue, [])
       throw error
     }
   }
 
   async claim(queue: string, want: Want): Promise<readonly Claim[]> {
     if (want.limit < 1) return []
-    const given = this.#handover.take(queue, want.limit)
-    if (given !== undefined) return given
+    return this.#handover.claim(queue, want, () => this.#claim(queue, want))
+  }
+
+  async #claim(queue: string, want: Want): Promise<readonly Claim[]> {
     for (;;) {
       const args = this.#wanted(queue, want, this.#at.now())
       const answer = claimsOf(await this.#at.run(scripts.claim, { args: { ...args } }), args, this.#at.kinds)
@@ -108,10 +114,7 @@ export class RedisLedger implements Ledger {
         await this.#due.move()
         continue
       }
-      if (answer.kind === 'none') {
-        this.#handover.wait(queue, want)
-        if (answer.dueAt !== undefined) this.#due.arm(answer.dueAt)
-      }
+      if (answer.kind === 'none' && answer.dueAt !== undefined) this.#due.arm(answer.dueAt)
       this.#began(args, answer)
       return answer.claims
     }
@@ -132,9 +135,10 @@ export class RedisLedger implements Ledger {
     }
   }
 
-  #give(take: Wanted, answer: Claims): void {
+  #give(take: Wanted, taken: readonly unknown[]): void {
+    const answer = claimsOf(taken, take, this.#at.kinds)
     this.#began(take, answer)
-    this.#handover.give(take.queue, answer.claims, () => this.#hints.notify(jobsIn(take.queue)))
+    this.#handover.give(take.queue, answer.claims)
   }
 
   #began({ until }: Wanted, { claims }: Claims): void {

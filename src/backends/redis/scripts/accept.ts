@@ -124,7 +124,7 @@ accept(args.groups, 2, out)
 local taken = args.take and claim(args.take)
 if taken and taken[1] == 'taken' and #taken[4] < args.take.limit then hints[args.take.queue] = nil end
 finish()
-return { out, taken or {} }
+return { out, taken or false }
 `
 
 /** The numbers of kinds, which get one if they have none. */
