@@ -19,10 +19,9 @@ import { jobEventTypes } from '../../ledger.ts'
 import { watchEvents } from '../database.ts'
 import { eventsOf, jobsIn } from '../wake.ts'
 import { acceptedOf, arrivalsOf } from './accept.ts'
-import type { EndedClaim, Group } from './change.ts'
-import { endOf } from './change.ts'
+import type { Group } from './change.ts'
 import type { Claims, Wanted } from './claim.ts'
-import { claimsOf, receiptOf } from './claim.ts'
+import { claimsOf } from './claim.ts'
 import type { Stored } from './codec.ts'
 import { readStored } from './codec.ts'
 import type { Connection } from './connection.ts'
@@ -32,9 +31,7 @@ import { depthOf, eventsPage, findPage } from './find.ts'
 import { Handover } from './handover.ts'
 import type { Hints } from './hints.ts'
 import { bringing } from './kinds.ts'
-import type { Decided } from './moves.ts'
-import { LOOKS, Moves } from './moves.ts'
-import { look } from './page.ts'
+import { Moves } from './moves.ts'
 import { scripts } from './scripts/index.ts'
 
 const TIDY_MS = 5000
@@ -156,55 +153,8 @@ export class RedisLedger implements Ledger {
     )
   }
 
-  async settle(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
-    const answers: boolean[] = new Array(settlements.length).fill(false)
-    const met = new Set<string>()
-    const open = new Map<number, Stored | undefined>()
-    settlements.forEach(({ claim }, index) => {
-      const name = `${claim.fence} ${claim.job.id}`
-      if (!met.has(name)) open.set(index, receiptOf(claim))
-      met.add(name)
-    })
-    // What is not as the claim left it is looked at: a cancel may have come, or the lease is lost.
-    for (let looks = 0; open.size > 0 && looks < LOOKS; looks++) {
-      await this.#lookAgain(settlements, open)
-      const now = this.#at.now()
-      const decided: Decided[] = []
-      let before: EndedClaim | undefined
-      for (const [index, stored] of open) {
-        const settlement = settlements[index] as Settlement
-        const change = stored && endOf(stored, settlement, now, before)
-        if (stored === undefined || change === undefined) open.delete(index)
-        else {
-          decided.push({ stored, change, index })
-          if (change !== before?.change) before = { stored, settlement, change }
-        }
-      }
-      const refused = (await this.#moves.apply(decided, { whole: true })).filter((one) => one.refused)
-      for (const { index } of refused) open.set(index, undefined)
-      if (refused.length > 0) continue
-      for (const { index } of decided) answers[index] = true
-      break
-    }
-    return answers
-  }
-
-  /** Finds the claims that are not known as they are; those that are no longer held are left out. */
-  async #lookAgain(settlements: readonly Settlement[], open: Map<number, Stored | undefined>): Promise<void> {
-    const unknown = [...open].filter(([, stored]) => stored === undefined).map(([index]) => index)
-    if (unknown.length === 0) return
-    const claimOf = (index: number): Settlement['claim'] => (settlements[index] as Settlement).claim
-    const found = await look(
-      this.#at,
-      unknown.map((index) => claimOf(index).job.id),
-    )
-    const byId = new Map(found.map((stored) => [stored.id, stored]))
-    for (const index of unknown) {
-      const { job, fence } = claimOf(index)
-      const stored = byId.get(job.id)
-      if (stored?.header?.s === 'r' && stored.header.f === fence) open.set(index, stored)
-      else open.delete(index)
-    }
+  settle(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
+    return this.#moves.settle(settlements)
   }
 
   async renew(beats: readonly Beat[], leaseMs: number): Promise<readonly LeaseState[]> {

@@ -1,10 +1,11 @@
 import type { Job } from '../../job/job.ts'
 import { MAX_FAULTS } from '../../job/job.ts'
-import type { Move } from '../../job/state.ts'
+import type { Move, Settlement } from '../../job/state.ts'
 import type { Acted, Action, ActVerdict } from '../../ledger.ts'
 import { followersOf } from './accept.ts'
-import type { Change, Group } from './change.ts'
-import { changeOf, groupsOf, letGoOf, purgeOf } from './change.ts'
+import type { Change, EndedClaim, Group } from './change.ts'
+import { changeOf, endOf, groupsOf, letGoOf, purgeOf } from './change.ts'
+import { receiptOf } from './claim.ts'
 import type { Stored } from './codec.ts'
 import type { Connection } from './connection.ts'
 import { deadIds } from './find.ts'
@@ -14,7 +15,7 @@ import { scripts } from './scripts/index.ts'
 
 const BATCH = 500
 /** A job that changes hands faster than we can look is given up on after so many looks. */
-export const LOOKS = 10
+const LOOKS = 10
 
 /** What is decided of one job, and where its answer goes. */
 export interface Decided {
@@ -32,6 +33,58 @@ export class Moves {
   constructor(at: Connection, tell: (groups: readonly Group[], follows: readonly Job[]) => void) {
     this.#at = at
     this.#tell = tell
+  }
+
+  /** Ends claims: all of a call in one step. Answers which were still held. */
+  async settle(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
+    const answers: boolean[] = new Array(settlements.length).fill(false)
+    const met = new Set<string>()
+    const open = new Map<number, Stored | undefined>()
+    settlements.forEach(({ claim }, index) => {
+      const name = `${claim.fence} ${claim.job.id}`
+      if (!met.has(name)) open.set(index, receiptOf(claim))
+      met.add(name)
+    })
+    // What is not as the claim left it is looked at: a cancel may have come, or the lease is lost.
+    for (let looks = 0; open.size > 0 && looks < LOOKS; looks++) {
+      await this.#lookAgain(settlements, open)
+      const now = this.#at.now()
+      const decided: Decided[] = []
+      let before: EndedClaim | undefined
+      for (const [index, stored] of open) {
+        const settlement = settlements[index] as Settlement
+        const change = stored && endOf(stored, settlement, now, before)
+        if (stored === undefined || change === undefined) open.delete(index)
+        else {
+          decided.push({ stored, change, index })
+          if (change !== before?.change) before = { stored, settlement, change }
+        }
+      }
+      const refused = (await this.apply(decided, { whole: true })).filter((one) => one.refused)
+      for (const { index } of refused) open.set(index, undefined)
+      if (refused.length > 0) continue
+      for (const { index } of decided) answers[index] = true
+      break
+    }
+    return answers
+  }
+
+  /** Finds the claims that are not known as they are; those that are no longer held are left out. */
+  async #lookAgain(settlements: readonly Settlement[], open: Map<number, Stored | undefined>): Promise<void> {
+    const unknown = [...open].filter(([, stored]) => stored === undefined).map(([index]) => index)
+    if (unknown.length === 0) return
+    const claimOf = (index: number): Settlement['claim'] => (settlements[index] as Settlement).claim
+    const found = await look(
+      this.#at,
+      unknown.map((index) => claimOf(index).job.id),
+    )
+    const byId = new Map(found.map((stored) => [stored.id, stored]))
+    for (const index of unknown) {
+      const { job, fence } = claimOf(index)
+      const stored = byId.get(job.id)
+      if (stored?.header?.s === 'r' && stored.header.f === fence) open.set(index, stored)
+      else open.delete(index)
+    }
   }
 
   /** Makes moves that are decided; answers which were refused, as the job was not as it was seen. */
