@@ -8,6 +8,9 @@ export function breath(): Promise<void> {
 /** So many turns of the event loop at most go into one call. */
 const MOST_TURNS = 4
 
+/** From so many items on a batch goes out as two where the receiver works on one while the other is on its way. */
+const WORTH_HALVING = 32
+
 /** Items that were added together, and are answered together. */
 interface Waiting<Item, Answer> {
   readonly items: readonly Item[]
@@ -22,13 +25,20 @@ interface Waiting<Item, Answer> {
 export class Batcher<Item, Answer> {
   readonly #send: (items: readonly Item[]) => Promise<readonly Answer[]>
   readonly #max: number
+  /** Whether a second batch is worked on while the first is on its way; else one large one is cheaper. */
+  readonly #overlaps: () => boolean
   #waiting: Waiting<Item, Answer>[] = []
   #size = 0
   #out = 0
   #planned = false
 
-  constructor(max: number, send: (items: readonly Item[]) => Promise<readonly Answer[]>) {
+  constructor(
+    max: number,
+    send: (items: readonly Item[]) => Promise<readonly Answer[]>,
+    overlaps: () => boolean = () => false,
+  ) {
     this.#max = max
+    this.#overlaps = overlaps
     this.#send = send
   }
 
@@ -103,11 +113,13 @@ export class Batcher<Item, Answer> {
     }
   }
 
-  /** What goes out together: as many as fit, from the front. */
+  /** What goes out together: as many as fit, from the front. Where nothing is out yet, two halves begin to take turns. */
   #take(): Waiting<Item, Answer>[] {
+    const isHalved = this.#out === 0 && this.#size >= WORTH_HALVING && this.#overlaps()
+    const max = isHalved ? Math.min(this.#max, Math.ceil(this.#size / 2)) : this.#max
     let [count, size] = [0, 0]
     for (const { items } of this.#waiting) {
-      if (count > 0 && size + items.length > this.#max) break
+      if (count > 0 && size + items.length > max) break
       count++
       size += items.length
     }

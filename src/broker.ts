@@ -96,4 +96,6 @@ export interface Features {
   readonly maxMessageBytes: number
   readonly maxBatch: number
   readonly exactDepth: boolean
+  /** A server works on one call while the next is made: two calls of half the jobs are done sooner than one. */
+  readonly overlaps?: true
 }

@@ -35,12 +35,17 @@ export interface Refused {
 export class Producer {
   readonly #options: ProducerOptions
   readonly #batches: Batcher<Job, Accepted>
+  #overlaps = false
   /** The backend did not take the last call in time: one call at a time tries it, and the others are refused at once. */
   #isAway = false
 
   constructor(options: ProducerOptions) {
     this.#options = options
-    this.#batches = new Batcher(MAX_BATCH, (jobs) => this.#send(jobs))
+    this.#batches = new Batcher(
+      MAX_BATCH,
+      (jobs) => this.#send(jobs),
+      () => this.#overlaps,
+    )
   }
 
   async enqueue(task: AnyTask, input: unknown, options: EnqueueOptions = {}): Promise<Accepted> {
@@ -141,7 +146,11 @@ export class Producer {
       )
     })
     try {
-      const accepted = await Promise.race([open().then(({ broker }) => broker.enqueue(jobs, room)), late])
+      const accepting = open().then(({ broker }) => {
+        this.#overlaps = broker.features.overlaps === true
+        return broker.enqueue(jobs, room)
+      })
+      const accepted = await Promise.race([accepting, late])
       this.#isAway = false
       return accepted
     } catch (error) {

@@ -49,6 +49,8 @@ type EventName = AttemptEnd | 'error'
 const TROUBLE = 'trouble'
 /** With more ends than this to store, nothing more is claimed. */
 const MOST_UNSETTLED = 2000
+/** Of a server that works on one call while this process works on what the last one brought, a few at a time are had sooner. */
+const MOST_OVERLAPPING = 250
 /** Handlers are started for at most so long before the event loop has its turn. */
 const TURN_MS = 10
 
@@ -198,7 +200,9 @@ export class Worker {
       }
       try {
         const { broker } = await this.#parts.open()
-        const claims = await broker.claim(queue, { limit, leaseMs: this.#leaseMs, worker: name, signal })
+        const most = broker.features.overlaps === true ? MOST_OVERLAPPING : limit
+        const want = { limit: Math.min(limit, most), leaseMs: this.#leaseMs, worker: name, signal }
+        const claims = await broker.claim(queue, want)
         failures = 0
         this.#trouble.end()
         this.#buffer.push(...claims)

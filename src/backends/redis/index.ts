@@ -26,6 +26,7 @@ export const features: Features = {
   maxMessageBytes: 500_000_000,
   maxBatch: 1000,
   exactDepth: true,
+  overlaps: true,
 }
 
 /**
