@@ -8,7 +8,7 @@ import type { Kinds } from './kinds.ts'
 import { isOfKind, kindOf } from './kinds.ts'
 
 /** As many jobs stand in one block at most: who is kept alone of a block keeps the ids of all. */
-const BLOCK = 128
+const BLOCK = 140
 /** Ids of ours that were made at the same instant begin with so many characters alike. */
 const PREFIX = 10
 
