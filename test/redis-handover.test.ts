@@ -6,23 +6,12 @@ import { defaultRetention } from '../src/backend.ts'
 import { openRedis } from '../src/backends/redis/index.ts'
 import type { Claim } from '../src/broker.ts'
 import { systemClock } from '../src/clock.ts'
-import type { Job } from '../src/job/job.ts'
 import { silentLogger } from '../src/log.ts'
+import { jobOf as job } from './redis/job.ts'
 import { needs } from './servers.ts'
 
 const redis = await needs('redis', startRedis)
 let stores = 0
-
-const job = (id: string, more: Partial<Job> = {}): Job => ({
-  id,
-  task: 't',
-  queue: 'q',
-  payload: '1',
-  priority: 4,
-  createdAt: Date.now(),
-  maxAttempts: 3,
-  ...more,
-})
 
 async function open(port = redis?.port): Promise<Backend> {
   const options = { clock: systemClock, logger: silentLogger, retention: defaultRetention, timeoutMs: 5000 }

@@ -9,6 +9,7 @@ import type { Job } from '../src/job/job.ts'
 import { silentLogger } from '../src/log.ts'
 import { seeded } from '../src/testing/least-power-broker.ts'
 import { VirtualClock } from '../src/testing/virtual-clock.ts'
+import { jobOf as named } from './redis/job.ts'
 import { needs } from './servers.ts'
 
 const redis = await needs('redis', startRedis)
@@ -71,19 +72,7 @@ function ledgerOf({ ledger }: Backend) {
   return ledger
 }
 
-function jobOf(more: Partial<Job> = {}): Job {
-  return {
-    id: `job-${++jobs}`,
-    task: 't',
-    queue: 'q',
-    payload: '{"n":1}',
-    priority: 4,
-    createdAt: 0,
-    maxAttempts: 3,
-    ...more,
-  }
-}
-
+const jobOf = (more: Partial<Job> = {}): Job => named(`job-${++jobs}`, { createdAt: 0, ...more })
 const jobsOf = (n: number, more: Partial<Job> = {}): Job[] => Array.from({ length: n }, () => jobOf(more))
 
 if (redis !== undefined)

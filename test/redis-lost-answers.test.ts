@@ -5,9 +5,9 @@ import { defaultRetention } from '../src/backend.ts'
 import { openRedis } from '../src/backends/redis/index.ts'
 import type { Claim } from '../src/broker.ts'
 import { systemClock } from '../src/clock.ts'
-import type { Job } from '../src/job/job.ts'
 import type { Ledger } from '../src/ledger.ts'
 import { silentLogger } from '../src/log.ts'
+import { jobOf as job } from './redis/job.ts'
 import { needs } from './servers.ts'
 
 const redis = await needs('redis', startRedis)
@@ -37,16 +37,6 @@ async function open(): Promise<Store> {
   }
 }
 
-const job = (id: string, more: Partial<Job> = {}): Job => ({
-  id,
-  task: 't',
-  queue: 'q',
-  payload: '1',
-  priority: 4,
-  createdAt: Date.now(),
-  maxAttempts: 3,
-  ...more,
-})
 const idsOf = (claims: readonly Claim[]): string[] => claims.map(({ job: { id } }) => id)
 
 if (redis !== undefined)
