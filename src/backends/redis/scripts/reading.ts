@@ -52,20 +52,24 @@ local function isNumber(id, seq)
   return body and tonumber((string.match(body, '^%d+'))) == seq
 end
 
+-- A few blocks at a time: one may hold more than are wanted.
 local ids, last, before = {}, '', args.before
 local from = before and string.format('%d-0', before - 1) or '+'
-for _, entry in ipairs(redis.call('XREVRANGE', K .. 'order', from, '-', 'COUNT', args.limit)) do
-  local block = readBlock(entry)
-  local all = idsOf(block)
-  for i = #all, 1, -1 do
-    local seq = block.first + i - 1
-    if not before or seq < before then
-      if isNumber(all[i], seq) then ids[#ids + 1] = all[i] end
-      last = string.format('%d', seq)
+while #ids < args.limit do
+  local entries = redis.call('XREVRANGE', K .. 'order', from, '-', 'COUNT', 8)
+  if #entries == 0 then break end
+  for _, entry in ipairs(entries) do
+    local block = readBlock(entry)
+    local all = idsOf(block)
+    for i = #all, 1, -1 do
+      local seq = block.first + i - 1
+      if #ids < args.limit and (not before or seq < before) then
+        if isNumber(all[i], seq) then ids[#ids + 1] = all[i] end
+        last = string.format('%d', seq)
+      end
     end
-    if #ids >= args.limit then break end
+    from = '(' .. entry[1]
   end
-  if #ids >= args.limit then break end
 end
 return answer(last, ids)
 `
