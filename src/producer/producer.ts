@@ -21,6 +21,7 @@ export interface ProducerOptions {
   readonly timeoutMs: number
 }
 
+/** One job of a call that makes many. */
 export interface Item {
   readonly input: unknown
   readonly options?: EnqueueOptions
@@ -35,6 +36,7 @@ export interface Refused {
 export class Producer {
   readonly #options: ProducerOptions
   readonly #batches: Batcher<Job, Accepted>
+  /** Whether the backend works on one call while the next is made. */
   #overlaps = false
   /** The backend did not take the last call in time: one call at a time tries it, and the others are refused at once. */
   #isAway = false

@@ -1,7 +1,7 @@
 /**
  * Blocks: jobs that were accepted together and are alike stand in one entry of the stream `order`, under the number of the
- * first of them. Their ids are rests behind a prefix, divided by spaces, which only the id of a block of one may have. A list `fresh` holds blocks, not jobs: its first one
- * with the place of the byte where the rest of it begins.
+ * first of them. Their ids are rests behind a prefix, divided by spaces, which only the id of a block of one may have. A list
+ * `fresh` holds blocks, not jobs: its first one with the place of the byte where the rest of it begins.
  */
 export const blocks: string = `
 local function readBlock(entry)
