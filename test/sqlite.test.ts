@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { Worker } from 'node:worker_threads'
 import type { TestContext } from 'vitest'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Backend, BackendOptions } from '../src/backend.ts'
@@ -207,6 +209,18 @@ describe('the file', () => {
       expect(text).toContain('documents_due')
       expect(text).not.toContain('TEMP B-TREE')
     }
+  })
+
+  test('is made by whoever comes first when several open it at the same moment', async () => {
+    const threads = 2
+    const files = Array.from({ length: 100 }, newFile)
+    const arrived = new Int32Array(new SharedArrayBuffer(4 * files.length))
+    const openers = Array.from({ length: threads }, () => {
+      const program = join(import.meta.dirname, 'fixtures', 'opening.ts')
+      return new Worker(program, { workerData: { files, threads, arrived } })
+    })
+    const failures = await Promise.all(openers.map((opener) => once(opener, 'message')))
+    expect(failures.flat(2)).toEqual([])
   })
 
   test('is shared by two connections, and one wakes the claim of the other', async () => {

@@ -154,17 +154,20 @@ export class Connection {
 
   async #tryingAgain<T>(call: () => Promise<T>, met: unknown): Promise<T> {
     let last = met
+    let reason = met
     const until = systemClock.elapsed() + this.#options.timeoutMs
     for (;;) {
       this.#checkOpen()
       if (last !== undefined) await this.#rest(last, until)
-      await this.#untilReady(until, last)
+      await this.#untilReady(until, reason)
       try {
         return await call()
       } catch (error) {
         const isOver = faultOf(error) === 'final' || systemClock.elapsed() >= until || this.#closed
-        if (isOver) throw this.#closed ? closed() : this.#coded(error, 'did not take the call')
         last = error
+        // That there is no connection just now says less than why the one before was given up.
+        if (reason === undefined || faultOf(error) !== 'unsent') reason = error
+        if (isOver) throw this.#closed ? closed() : this.#coded(reason, 'did not take the call')
       }
     }
   }
@@ -172,7 +175,7 @@ export class Connection {
   async #rest(error: unknown, until: number): Promise<void> {
     const { message } = error as Error
     if (ELSEWHERE.test(message) && this.#client.status === 'ready') this.#client.disconnect(true)
-    if (faultOf(error) === 'refused')
+    if (faultOf(error) === 'refused' || faultOf(error) === 'unsent')
       await sleep(
         systemClock,
         Math.min(AGAIN_MS * (0.5 + Math.random()), Math.max(0, until - systemClock.elapsed())),

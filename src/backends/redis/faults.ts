@@ -4,6 +4,8 @@ import { BackendError, OffloadError } from '../../job/errors.ts'
 export type Fault =
   /** Nothing was done, and it is worth trying again soon. */
   | 'refused'
+  /** There was no connection to send it on. */
+  | 'unsent'
   /** The connection went: the call may have been carried out. */
   | 'lost'
   /** The server has not got the script. */
@@ -22,7 +24,8 @@ export function faultOf(error: unknown): Fault {
   if (error instanceof OffloadError) return 'final'
   const { message } = error as Error
   if (message.startsWith('NOSCRIPT')) return 'noScript'
-  if (REFUSED.test(message) || message.startsWith('Stream isn')) return 'refused'
+  if (REFUSED.test(message)) return 'refused'
+  if (message.startsWith('Stream isn')) return 'unsent'
   if (FINAL.test(message)) return 'final'
   return 'lost'
 }

@@ -191,7 +191,24 @@ export function applySchema(db: DatabaseSync, path: string): void {
   }
 }
 
-function identity(db: DatabaseSync): { application: number; version: number; tables: number } {
+interface Identity {
+  readonly application: number
+  readonly version: number
+  readonly tables: number
+}
+
+/** Read in one transaction: another process may be making the tables at this moment, and they are ours. */
+function identity(db: DatabaseSync): Identity {
+  if (db.isTransaction) return identityHere(db)
+  db.exec('begin')
+  try {
+    return identityHere(db)
+  } finally {
+    if (db.isTransaction) db.exec('commit')
+  }
+}
+
+function identityHere(db: DatabaseSync): Identity {
   const one = (sql: string): number => Number(Object.values(db.prepare(sql).get() ?? {})[0] ?? 0)
   return {
     application: one('pragma application_id'),
