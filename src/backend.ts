@@ -42,4 +42,6 @@ export interface BackendOptions {
   readonly retention: Retention
   /** How long a call may wait for a busy or absent store before it is rejected. */
   readonly timeoutMs: number
+  /** A message broker is opened to work with no ledger beside it: it does what it can by itself. */
+  readonly alone?: boolean
 }

@@ -49,6 +49,8 @@ export interface Claim {
   readonly leaseUntil: number
   /** What the backend needs to find the claim again; nobody else looks inside. */
   readonly receipt?: unknown
+  /** A message of another program's: a ledger beside the broker does not know its job yet. */
+  readonly foreign?: boolean
   /** Set when the message could not be read: why. `job.payload` then holds what was received. */
   readonly malformed?: string
 }

@@ -50,6 +50,7 @@ export function joined(
         const permits = await broker.claim(queue, { ...want, limit })
         if (permits.length === 0) continue
         try {
+          await remember(ledger, permits)
           const claims = await ledger.claim(queue, { ...want, limit: permits.length })
           acknowledger.end(permits, 'done')
           if (broughtOthers(permits, claims)) sweep.kick()
@@ -99,6 +100,15 @@ export function joined(
     },
   }
   return { broker: pair, ledger: watched, ...(kept === undefined ? {} : { documents: kept }), close }
+}
+
+/**
+ * What other programs published is accepted now, with or without room: the message is acknowledged next. One that comes
+ * again is remembered by its id.
+ */
+async function remember(ledger: Ledger, permits: readonly Claim[]): Promise<void> {
+  const jobs = permits.filter(({ foreign }) => foreign === true).map(({ job }) => job)
+  if (jobs.length > 0) await ledger.record(jobs)
 }
 
 /** Then one of those whose permits were spent may be owed another. */

@@ -1,14 +1,17 @@
 import type { Backend, BackendOptions } from '../backend.ts'
+import type { Features } from '../broker.ts'
 import { CapabilityError, OffloadError } from '../job/errors.ts'
 
 type Open = (location: string, options: BackendOptions) => Promise<Backend>
 
 /** What opens each scheme; nothing is loaded before it is named. */
-const databases: Readonly<Record<string, Open>> = {
+const backends: Readonly<Record<string, Open>> = {
   memory: async (_, options) => (await import('./memory/index.ts')).openMemory(options),
   sqlite: async (path, options) => (await import('./sqlite/index.ts')).openSqlite(path, options),
   redis: async (rest, options) => (await import('./redis/index.ts')).openRedis(rest, false, options),
   rediss: async (rest, options) => (await import('./redis/index.ts')).openRedis(rest, true, options),
+  amqp: async (rest, options) => (await import('./rabbitmq/index.ts')).openRabbit(rest, false, options),
+  amqps: async (rest, options) => (await import('./rabbitmq/index.ts')).openRabbit(rest, true, options),
 }
 
 /** A message broker that moves jobs and remembers nothing, for programs that bring their own. */
@@ -22,7 +25,8 @@ export async function openBackend(
   ledger: string | undefined,
   options: BackendOptions,
 ): Promise<Backend> {
-  const backend = typeof url === 'string' ? await openUrl(url, options) : await url.open(options)
+  const own = { ...options, alone: ledger === 'none' }
+  const backend = typeof url === 'string' ? await openUrl(url, own) : await url.open(own)
   if (backend.ledger !== undefined) {
     if (ledger === undefined) return backend
     await backend.close()
@@ -39,10 +43,8 @@ export async function openBackend(
     )
   }
   if (ledger === 'none') {
-    options.logger.warn(
-      { broker: backend.broker.name },
-      "ledger: 'none' gives up status, results, cancel, dedup and long delays",
-    )
+    const { name, features } = backend.broker
+    options.logger.warn({ broker: name }, `ledger: 'none' gives up ${lossesOf(features)}`)
     return backend
   }
   const { joined } = await import('./joined.ts')
@@ -52,12 +54,23 @@ export async function openBackend(
   return joined(backend.broker, kept.ledger, options, kept.documents)
 }
 
+/** What nothing makes up for where no ledger is. */
+function lossesOf({ dedupMs, ordered, priorities, delayMs }: Features): string {
+  return [
+    'status, results, progress, cancel, redrive, schedules and idempotency keys',
+    ...(dedupMs === Number.POSITIVE_INFINITY ? [] : ['dedup by id']),
+    ...(ordered ? [] : ['order by key']),
+    ...(priorities > 1 ? [] : ['priority']),
+    ...(delayMs === Number.POSITIVE_INFINITY ? [] : ['long delays']),
+  ].join(', ')
+}
+
 function openUrl(url: string, options: BackendOptions): Promise<Backend> {
   const [, scheme, location] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(url) ?? []
   const open =
-    scheme === undefined ? undefined : Object.hasOwn(databases, scheme) ? databases[scheme] : undefined
+    scheme === undefined ? undefined : Object.hasOwn(backends, scheme) ? backends[scheme] : undefined
   if (open !== undefined) return open((location ?? '').replace(/^\/\/(?=.)/, ''), options)
-  const known = Object.keys(databases).map((name) => `${name}:`)
+  const known = Object.keys(backends).map((name) => `${name}:`)
   throw new OffloadError(
     'URL_UNKNOWN',
     `no backend opens ${scheme === undefined ? 'that url' : `"${scheme}:"`}: this release knows ${known.join(', ')}`,

@@ -1,0 +1,257 @@
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
+import { systemClock } from '../../clock.ts'
+import { BackendError } from '../../job/errors.ts'
+import { coded } from './faults.ts'
+import type { Link } from './link.ts'
+import { closed } from './link.ts'
+import type { Received } from './message.ts'
+import { Unacked } from './unacked.ts'
+
+/** What nobody asks for is given back after so long, so that others can have it. */
+const KEEP_MS = 250
+/** A claim waits so long for a lost connection; who claims is told of it before, once. */
+const RECONNECT_MS = 30_000
+const MOST_PREFETCHED = 2000
+
+/** A message of which not every job is settled. */
+export class Delivery {
+  readonly message: ConsumeMessage
+  readonly unacked: Unacked
+  readonly at: number
+  /** How many of its jobs are not settled. */
+  left: number
+
+  constructor(message: ConsumeMessage, unacked: Unacked, jobs: number) {
+    this.message = message
+    this.unacked = unacked
+    this.at = systemClock.elapsed()
+    this.left = jobs
+  }
+}
+
+/** One job of a message. */
+export interface Part extends Received {
+  readonly delivery: Delivery
+}
+
+export interface InboxParts {
+  readonly link: Link
+  /** Sees to it that the queue is there, and answers its name. */
+  readonly ready: () => Promise<string>
+  readonly unpack: (message: ConsumeMessage) => readonly Received[]
+  /** The queue may be gone. */
+  readonly gone: () => void
+  /** Puts back into the queue what is not wanted here. Never rejects. */
+  readonly giveBack: (parts: readonly Part[]) => Promise<void>
+}
+
+interface Waiter {
+  readonly limit: number
+  readonly resolve: (parts: Part[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Consumer {
+  readonly tag: string
+  readonly prefetch: number
+}
+
+interface Feed {
+  readonly model: ChannelModel
+  readonly channel: Channel
+  readonly unacked: Unacked
+  consumer: Consumer | undefined
+}
+
+/**
+ * The messages of one queue that came to this process. It consumes as long as somebody asks, with room for what was asked and
+ * what is in hand, and gives back what it has too much of.
+ */
+export class Inbox {
+  readonly #parts: InboxParts
+  #buffer: Part[] = []
+  readonly #waiters = new Set<Waiter>()
+  #feed: Feed | undefined
+  /** Jobs wanted at once lately. */
+  #wanted = 1
+  /** Jobs in a message, on the average lately. */
+  #density = 1
+  #tending = false
+  #handing = false
+  #cancelIdle: (() => void) | undefined
+  #isClosed = false
+
+  constructor(parts: InboxParts) {
+    this.#parts = parts
+    parts.link.onLost((error) => {
+      if (!(error instanceof BackendError) || error.code === 'CLOSED') this.#lose(error)
+    })
+  }
+
+  /** Messages that came, and were neither acknowledged nor given back. */
+  get held(): number {
+    return this.#feed?.unacked.size ?? 0
+  }
+
+  /** Waits for at least one job, and takes up to `limit`. Empty once `signal` aborts. */
+  take(limit: number, signal: AbortSignal): Promise<Part[]> {
+    if (signal.aborted) return Promise.resolve([])
+    if (this.#isClosed) return Promise.reject(closed())
+    this.#cancelIdle?.()
+    this.#wanted = Math.max(limit, Math.floor(this.#wanted / 2))
+    if (this.#buffer.length > 0 && this.#waiters.size === 0) {
+      const taken = this.#buffer.splice(0, limit)
+      this.#rest()
+      return Promise.resolve(taken)
+    }
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        this.#waiters.delete(waiter)
+        end()
+        resolve([])
+        this.#rest()
+      }
+      const end = (): void => signal.removeEventListener('abort', onAbort)
+      const waiter: Waiter = {
+        limit,
+        resolve: (parts) => {
+          end()
+          resolve(parts)
+        },
+        reject: (error) => {
+          end()
+          reject(error)
+        },
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#waiters.add(waiter)
+      void this.#tend()
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancelIdle?.()
+    for (const waiter of this.#drop()) waiter.resolve([])
+    await this.#park().catch(() => {})
+    await this.#feed?.channel.close().catch(() => {})
+  }
+
+  /** Sees to it that a consumer runs, with the right number of messages ahead, while somebody waits. */
+  async #tend(): Promise<void> {
+    if (this.#tending) return
+    this.#tending = true
+    try {
+      while (this.#waiters.size > 0 && !this.#isClosed) {
+        const feed = await this.#fed()
+        const prefetch = this.#prefetch(feed)
+        if (feed.consumer !== undefined && isAsGood(feed.consumer.prefetch, prefetch)) break
+        await this.#consume(feed, prefetch)
+      }
+    } catch (error) {
+      for (const waiter of this.#drop()) waiter.reject(coded(error, 'cannot be consumed from'))
+    }
+    this.#tending = false
+  }
+
+  /** Messages ahead: room for what is wanted beside what is in hand, in steps of two. */
+  #prefetch({ unacked }: Feed): number {
+    const buffered = new Set(this.#buffer.map(({ delivery }) => delivery)).size
+    const inHand = Math.max(0, unacked.size - buffered)
+    const least = inHand + Math.ceil(this.#wanted / this.#density)
+    return Math.min(MOST_PREFETCHED, 2 ** Math.ceil(Math.log2(least)))
+  }
+
+  async #fed(): Promise<Feed> {
+    const model = await this.#parts.link.up(RECONNECT_MS)
+    if (this.#feed?.model === model && this.#feed.unacked.isOpen) return this.#feed
+    const channel = await model.createChannel()
+    const feed: Feed = { model, channel, unacked: new Unacked(channel), consumer: undefined }
+    const lose = (error: unknown): void => {
+      if (this.#feed === feed) this.#lose(error)
+    }
+    channel.on('error', lose)
+    channel.on('close', () => lose(new Error('the channel was closed')))
+    this.#feed = feed
+    return feed
+  }
+
+  async #consume(feed: Feed, prefetch: number): Promise<void> {
+    const name = await this.#parts.ready()
+    await this.#cancel(feed)
+    await feed.channel.prefetch(prefetch)
+    const { consumerTag: tag } = await feed.channel.consume(name, (message) => {
+      if (message !== null) return this.#arrived(feed, message)
+      // The queue was deleted, or its leader went: it is made and consumed anew.
+      feed.consumer = undefined
+      this.#parts.gone()
+      if (this.#feed === feed) void this.#tend()
+    })
+    feed.consumer = { tag, prefetch }
+    const tooMany = this.#buffer.length - Math.max(prefetch, this.#wanted) * 2
+    if (tooMany > 0) await this.#parts.giveBack(this.#buffer.splice(-tooMany))
+  }
+
+  async #cancel(feed: Feed): Promise<void> {
+    const { consumer } = feed
+    if (consumer === undefined) return
+    feed.consumer = undefined
+    await feed.channel.cancel(consumer.tag)
+  }
+
+  #arrived(feed: Feed, message: ConsumeMessage): void {
+    feed.unacked.add(message)
+    const jobs = this.#parts.unpack(message)
+    this.#density += (jobs.length - this.#density) / 8
+    const delivery = new Delivery(message, feed.unacked, jobs.length)
+    for (const job of jobs) this.#buffer.push({ ...job, delivery })
+    // All that came in one packet is handed over together.
+    if (this.#handing) return
+    this.#handing = true
+    setImmediate(() => {
+      this.#handing = false
+      this.#handOver()
+    })
+  }
+
+  #handOver(): void {
+    for (const waiter of this.#waiters) {
+      if (this.#buffer.length === 0) break
+      this.#waiters.delete(waiter)
+      waiter.resolve(this.#buffer.splice(0, waiter.limit))
+    }
+    this.#rest()
+  }
+
+  /** Where nobody asks any more, what is here goes back and nothing comes. */
+  #rest(): void {
+    this.#cancelIdle?.()
+    if (this.#waiters.size > 0 || this.#isClosed) return
+    this.#cancelIdle = systemClock.after(KEEP_MS, () => void this.#park().catch(() => {}))
+  }
+
+  async #park(): Promise<void> {
+    if (this.#tending) return
+    if (this.#feed !== undefined) await this.#cancel(this.#feed)
+    if (this.#waiters.size > 0 && !this.#isClosed) return this.#tend()
+    await this.#parts.giveBack(this.#buffer.splice(0))
+  }
+
+  /** The server has taken back everything that came over the channel. */
+  #lose(error: unknown): void {
+    this.#feed = undefined
+    this.#buffer = []
+    for (const waiter of this.#drop()) waiter.reject(coded(error, 'went away while jobs were waited for'))
+  }
+
+  #drop(): readonly Waiter[] {
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    return waiters
+  }
+}
+
+/** Starting anew costs a round trip or two: it is done for more, and for much less. */
+function isAsGood(prefetch: number, wanted: number): boolean {
+  return prefetch >= wanted && prefetch <= wanted * 4
+}

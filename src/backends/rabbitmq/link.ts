@@ -1,0 +1,146 @@
+import type { ChannelModel } from 'amqplib'
+import { sleep, systemClock } from '../../clock.ts'
+import { BackendError } from '../../job/errors.ts'
+import { CONNECT, coded } from './faults.ts'
+
+/** First wait before the servers are tried again, and the longest; each is shortened by up to a half at random. */
+const RETRY_MS = 50
+const LONGEST_RETRY_MS = 1000
+
+export type Connect = () => Promise<ChannelModel>
+
+/** One connection, made again whenever it is lost, until closed. */
+export class Link {
+  readonly #connect: Connect
+  readonly #stopping = new AbortController()
+  readonly #running: Promise<void>
+  readonly #lostListeners = new Set<(error: Error) => void>()
+  #waiting: (() => void)[] = []
+  #model: ChannelModel | undefined
+  #lose: ((error: Error) => void) | undefined
+  #lastError: unknown
+  /** Why the server takes nothing from it for now. */
+  #blocked: string | undefined
+
+  constructor(connect: Connect) {
+    this.#connect = connect
+    this.#running = this.#run()
+  }
+
+  /** Why the server reads nothing from this connection for now: it is short of memory or disk. */
+  get blocked(): string | undefined {
+    return this.#blocked
+  }
+
+  /** The connection that stands, or undefined. */
+  get current(): ChannelModel | undefined {
+    return this.#model
+  }
+
+  /** Told each time the connection is lost, or found blocked. */
+  onLost(listener: (error: Error) => void): void {
+    this.#lostListeners.add(listener)
+  }
+
+  /** The connection, waited for. @throws BackendError when there is none in time, or it was closed */
+  async up(timeoutMs: number, signal?: AbortSignal): Promise<ChannelModel> {
+    const until = systemClock.elapsed() + timeoutMs
+    while (this.#model === undefined) {
+      if (this.#stopping.signal.aborted) throw closed()
+      const leftMs = until - systemClock.elapsed()
+      if (leftMs <= 0 || signal?.aborted === true)
+        throw coded(this.#lastError ?? new Error('no server answered in time'), CONNECT)
+      await this.#change(leftMs, signal)
+    }
+    return this.#model
+  }
+
+  /** The first connection. @throws BackendError as soon as it fails */
+  async open(timeoutMs: number): Promise<ChannelModel> {
+    const until = systemClock.elapsed() + timeoutMs
+    while (this.#model === undefined && this.#lastError === undefined && systemClock.elapsed() < until)
+      await this.#change(until - systemClock.elapsed())
+    return this.up(0)
+  }
+
+  /** Gives up a connection that does not answer. */
+  reset(reason: string): void {
+    this.#lose?.(new Error(reason))
+  }
+
+  async close(): Promise<void> {
+    this.#stopping.abort()
+    this.#lose?.(closed())
+    this.#changed()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        const model = await this.#connect()
+        failures = 0
+        await this.#hold(model)
+      } catch (error) {
+        this.#lastError = error
+        this.#changed()
+        const wait = Math.min(RETRY_MS * 2 ** Math.min(failures++, 10), LONGEST_RETRY_MS)
+        await sleep(systemClock, wait * (0.5 + Math.random() / 2), signal)
+      }
+    }
+  }
+
+  /** Until it is lost. */
+  async #hold(model: ChannelModel): Promise<void> {
+    const lost = new Promise<Error>((resolve) => {
+      this.#lose = resolve
+      model.on('error', resolve)
+      model.on('close', (error) => resolve(error ?? new Error('the connection was closed')))
+      model.on('handler-error', resolve)
+    })
+    model.on('blocked', (reason) => {
+      this.#blocked = reason
+      for (const listener of this.#lostListeners) listener(blockedBy(reason))
+    })
+    model.on('unblocked', () => {
+      this.#blocked = undefined
+    })
+    this.#lastError = undefined
+    if (!this.#stopping.signal.aborted) this.#model = model
+    else this.#lose?.(closed())
+    this.#changed()
+    const error = await lost
+    this.#model = undefined
+    this.#blocked = undefined
+    this.#lastError = error
+    for (const listener of this.#lostListeners) listener(error)
+    // One that does not answer ends by its missing heartbeats.
+    const closing = model.close().catch(() => {})
+    if (this.#stopping.signal.aborted) await Promise.race([closing, sleep(systemClock, 1000)])
+  }
+
+  #change(ms: number, signal?: AbortSignal): Promise<void> {
+    const change = new Promise<void>((resolve) => this.#waiting.push(resolve))
+    const late = new AbortController()
+    const end = AbortSignal.any([late.signal, ...(signal === undefined ? [] : [signal])])
+    return Promise.race([change, sleep(systemClock, ms, end)]).finally(() => late.abort())
+  }
+
+  #changed(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+}
+
+/** What is told to whoever wants to publish meanwhile. */
+export function blockedBy(reason: string): BackendError {
+  return new BackendError(
+    'BACKEND_FULL',
+    `rabbitmq takes no messages for now: it is short of memory or disk (${reason}); nothing was accepted`,
+    { retryAfterMs: 5000 },
+  )
+}
+
+export function closed(): BackendError {
+  return new BackendError('CLOSED', 'the rabbitmq backend is closed')
+}

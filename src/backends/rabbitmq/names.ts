@@ -1,0 +1,56 @@
+/** A queue or exchange, as it is declared. */
+export interface QueueShape {
+  readonly name: string
+  readonly arguments: Readonly<Record<string, string | number>>
+}
+
+/** Every name on the server, for one prefix. */
+export interface Names {
+  /** Takes every job; its routing keys are the names of queues. */
+  readonly jobs: string
+  /** Takes every dead letter, by the same keys. */
+  readonly dead: string
+  /** What a worker consumes. */
+  work(queue: string): QueueShape
+  /** What nobody consumes: people look into it. */
+  deadLetters(queue: string): QueueShape
+  /** Holds messages for so long, then hands them to `jobs` under the key they came with; also the name of its own exchange. */
+  delay(ms: number): QueueShape
+}
+
+/** Kept on disk by most of the nodes; what ends up elsewhere is confirmed there before it is gone here (RabbitMQ 3.10). */
+const SAFE = {
+  'x-queue-type': 'quorum',
+  'x-overflow': 'reject-publish',
+  'x-dead-letter-strategy': 'at-least-once',
+} as const
+
+export function namesOf(prefix: string): Names {
+  const jobs = `${prefix}.jobs`
+  const dead = `${prefix}.dead`
+  return {
+    jobs,
+    dead,
+    work: (queue) => ({
+      name: `${jobs}.${queue}`,
+      arguments: { ...SAFE, 'x-dead-letter-exchange': dead, 'x-dead-letter-routing-key': queue },
+    }),
+    deadLetters: (queue) => ({ name: `${dead}.${queue}`, arguments: { 'x-queue-type': 'quorum' } }),
+    delay: (ms) => ({
+      name: `${prefix}.delay.${ms}`,
+      arguments: { ...SAFE, 'x-message-ttl': ms, 'x-dead-letter-exchange': jobs },
+    }),
+  }
+}
+
+const SHORTEST_DELAY_MS = 125
+const LEVELS = 21
+
+/**
+ * The longest rung of the ladder of delays that is not longer than what is left: 125 ms, doubled up to a day and a half. Who gets
+ * the message when its rung is over puts it on the next. Nothing to wait for, or less than the shortest rung: the shortest.
+ */
+export function rungOf(leftMs: number): number {
+  const level = Math.floor(Math.log2(Math.max(leftMs, SHORTEST_DELAY_MS) / SHORTEST_DELAY_MS))
+  return SHORTEST_DELAY_MS * 2 ** Math.min(level, LEVELS - 1)
+}

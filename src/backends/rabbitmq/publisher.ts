@@ -1,0 +1,162 @@
+import type { ChannelModel, ConfirmChannel } from 'amqplib'
+import { sleep, systemClock } from '../../clock.ts'
+import { BackendError } from '../../job/errors.ts'
+import { coded } from './faults.ts'
+import type { Link } from './link.ts'
+import { blockedBy } from './link.ts'
+import type { Content } from './message.ts'
+
+/** A message and where it goes. */
+export interface Outgoing extends Content {
+  readonly exchange: string
+  readonly key: string
+}
+
+/** `refused`: the queue is full. `returned`: no queue is bound to the key. */
+export type Verdict = 'confirmed' | 'refused' | 'returned'
+
+/** What is left of a call whose connection went is published again after so long. */
+const AGAIN_MS = 50
+/** What the library says of a message that the server refused. */
+const NACKED = 'message nacked'
+const NOT_FOUND = 404
+
+/** The exchange is gone. */
+export function isMissing(error: unknown): boolean {
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: { code?: unknown } }
+  return code === NOT_FOUND || cause?.code === NOT_FOUND
+}
+
+/** Publishes with confirms, over a channel that is opened anew with each connection. */
+export class Publisher {
+  readonly #link: Link
+  readonly #timeoutMs: number
+  #open: { readonly model: ChannelModel; readonly channel: Promise<Confirmed> } | undefined
+  readonly #calls = new Set<(error: Error) => void>()
+
+  constructor(link: Link, timeoutMs: number) {
+    this.#link = link
+    this.#timeoutMs = timeoutMs
+    link.onLost((error) => {
+      // The channel tells of its own end; a server that takes nothing does not.
+      if (error instanceof BackendError) for (const fail of this.#calls) fail(error)
+    })
+  }
+
+  /**
+   * Resolves once the server has answered for every message. What a lost connection left unanswered is published again, so
+   * that a message may be there twice. @throws BackendError where not all were answered for in time: some may be there
+   */
+  async publish(messages: readonly Outgoing[]): Promise<readonly Verdict[]> {
+    const { blocked } = this.#link
+    if (blocked !== undefined) throw blockedBy(blocked)
+    const until = systemClock.elapsed() + this.#timeoutMs
+    const verdicts: (Verdict | undefined)[] = messages.map(() => undefined)
+    for (;;) {
+      try {
+        await this.#send(messages, verdicts, until)
+        return verdicts as Verdict[]
+      } catch (error) {
+        if (error instanceof BackendError || isMissing(error) || systemClock.elapsed() >= until)
+          throw coded(error, 'did not confirm what was published')
+        await sleep(systemClock, AGAIN_MS)
+      }
+    }
+  }
+
+  /** Publishes what has no verdict yet. */
+  async #send(
+    messages: readonly Outgoing[],
+    verdicts: (Verdict | undefined)[],
+    until: number,
+  ): Promise<void> {
+    const leftMs = (): number => until - systemClock.elapsed()
+    const model = await this.#link.up(leftMs())
+    const channel = await this.#inTime(this.#channel(model), leftMs())
+    await this.#inTime(channel.send(messages, verdicts), leftMs())
+  }
+
+  #channel(model: ChannelModel): Promise<Confirmed> {
+    if (this.#open?.model !== model) {
+      const channel = model.createConfirmChannel().then((one) => new Confirmed(one))
+      const open = { model, channel }
+      this.#open = open
+      const forget = (): void => {
+        if (this.#open === open) this.#open = undefined
+      }
+      channel.then(({ ended }) => ended.then(forget), forget)
+    }
+    return this.#open.channel
+  }
+
+  #inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        cancel()
+        this.#calls.delete(fail)
+      }
+      const fail = (error: Error): void => {
+        end()
+        reject(error)
+      }
+      const cancel = systemClock.after(ms, () => {
+        this.#link.reset('it did not answer')
+        fail(
+          new BackendError(
+            'BACKEND_UNAVAILABLE',
+            `rabbitmq did not confirm within ${this.#timeoutMs} ms; whether the message was taken is unknown: enqueue again with the same id`,
+            { retryAfterMs: 1000 },
+          ),
+        )
+      })
+      this.#calls.add(fail)
+      work.then((value) => {
+        end()
+        resolve(value)
+      }, fail)
+    })
+  }
+}
+
+/** A channel in confirm mode. */
+class Confirmed {
+  readonly ended: Promise<void>
+  readonly #channel: ConfirmChannel
+  /** Ids of messages that came back and whose confirm is still to come. */
+  readonly #returned = new Set<string>()
+  /** Why the server closed it. */
+  #error: Error | undefined
+
+  constructor(channel: ConfirmChannel) {
+    this.#channel = channel
+    this.ended = new Promise((resolve) => channel.on('close', resolve))
+    channel.on('error', (error) => {
+      this.#error = error
+    })
+    channel.on('return', ({ properties }) => void this.#returned.add(String(properties.messageId)))
+  }
+
+  send(messages: readonly Outgoing[], verdicts: (Verdict | undefined)[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let left = 1
+      const one = (): void => {
+        if (--left === 0) resolve()
+      }
+      for (const [at, { exchange, key, body, properties }] of messages.entries()) {
+        if (verdicts[at] !== undefined) continue
+        left++
+        this.#channel.publish(exchange, key, body, properties, (error: Error | null) => {
+          if (error !== null && error.message !== NACKED) return reject(this.#error ?? error)
+          verdicts[at] = error === null ? this.#confirmed(properties) : 'refused'
+          one()
+        })
+      }
+      one()
+    })
+  }
+
+  /** What was returned is confirmed all the same. */
+  #confirmed({ messageId = '' }: Content['properties']): Verdict {
+    return this.#returned.delete(messageId) ? 'returned' : 'confirmed'
+  }
+}

@@ -1,0 +1,127 @@
+import type { Channel, ChannelModel } from 'amqplib'
+import { mismatch, missing } from './faults.ts'
+import type { Link } from './link.ts'
+import type { Route } from './message.ts'
+import type { Names, QueueShape } from './names.ts'
+
+const NOT_FOUND = 404
+const PRECONDITION_FAILED = 406
+
+/** Sees to it that queues and exchanges are there: makes them, or with `declare=false` looks whether they are. */
+export class Topology {
+  readonly #link: Link
+  readonly #names: Names
+  readonly #declares: boolean
+  readonly #routes: readonly Route[]
+  readonly #timeoutMs: number
+  /** What is known to be there, by name. */
+  readonly #there = new Map<string, Promise<void>>()
+  #open: { readonly model: ChannelModel; readonly channel: Promise<Channel> } | undefined
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(link: Link, names: Names, declares: boolean, routes: readonly Route[], timeoutMs: number) {
+    this.#link = link
+    this.#names = names
+    this.#declares = declares
+    this.#routes = routes
+    this.#timeoutMs = timeoutMs
+    link.onLost(() => this.forget())
+  }
+
+  /** The queue that workers consume, its dead letters, and what leads to both. @throws BackendError that says what to do */
+  queue(queue: string): Promise<void> {
+    const { jobs, dead, work, deadLetters } = this.#names
+    return this.#once(`queue ${queue}`, async () => {
+      await this.#queue(deadLetters(queue), [[dead, queue]])
+      const routes = this.#routes.filter((route) => route.queue === queue)
+      await this.#queue(work(queue), [
+        [jobs, queue],
+        ...routes.map(({ exchange, key }): [string, string] => [exchange, key]),
+      ])
+    })
+  }
+
+  /** The rung of the ladder that holds messages for so long. */
+  delay(ms: number): Promise<void> {
+    const shape = this.#names.delay(ms)
+    return this.#once(shape.name, async () => {
+      await this.#exchange(shape.name, 'fanout')
+      await this.#queue(shape, [[shape.name, '']])
+    })
+  }
+
+  /** How many messages wait there. */
+  async count({ name }: QueueShape): Promise<number> {
+    const { messageCount } = await this.#do((channel) => channel.checkQueue(name))
+    return messageCount
+  }
+
+  /** Everything is looked for again. */
+  forget(): void {
+    this.#there.clear()
+  }
+
+  #once(what: string, make: () => Promise<void>): Promise<void> {
+    let there = this.#there.get(what)
+    if (there === undefined) {
+      there = make()
+      this.#there.set(what, there)
+      const made = there
+      made.catch(() => {
+        if (this.#there.get(what) === made) this.#there.delete(what)
+      })
+    }
+    return there
+  }
+
+  async #queue(
+    shape: QueueShape,
+    bindings: readonly (readonly [exchange: string, key: string])[],
+  ): Promise<void> {
+    const { name } = shape
+    try {
+      if (!this.#declares) return void (await this.#do((channel) => channel.checkQueue(name)))
+      await this.#do((channel) => channel.assertQueue(name, { durable: true, arguments: shape.arguments }))
+    } catch (error) {
+      const { code } = error as { code?: unknown }
+      if (code === PRECONDITION_FAILED) throw mismatch(shape, error as Error)
+      if (code === NOT_FOUND && !this.#declares) throw missing(shape, error as Error)
+      throw error
+    }
+    for (const [exchange, key] of bindings) {
+      if (exchange === this.#names.jobs || exchange === this.#names.dead)
+        await this.#exchange(exchange, 'direct')
+      await this.#do((channel) => channel.bindQueue(name, exchange, key))
+    }
+  }
+
+  #exchange(name: string, type: 'direct' | 'fanout'): Promise<void> {
+    return this.#once(`exchange ${name}`, async () => {
+      if (this.#declares) await this.#do((channel) => channel.assertExchange(name, type, { durable: true }))
+    })
+  }
+
+  /** One at a time: a refusal closes the channel, and must not end another call. */
+  #do<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
+    const done = this.#last.then(async () => {
+      const model = await this.#link.up(this.#timeoutMs)
+      return work(await this.#channel(model))
+    })
+    this.#last = done.catch(() => {})
+    return done
+  }
+
+  #channel(model: ChannelModel): Promise<Channel> {
+    if (this.#open?.model === model) return this.#open.channel
+    const open = { model, channel: model.createChannel() }
+    this.#open = open
+    const forget = (): void => {
+      if (this.#open === open) this.#open = undefined
+    }
+    open.channel.then((channel) => {
+      channel.on('error', () => {})
+      channel.on('close', forget)
+    }, forget)
+    return open.channel
+  }
+}
