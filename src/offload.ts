@@ -16,6 +16,7 @@ import type { Logger } from './log.ts'
 import { defaultLogger } from './log.ts'
 import type { OffloadOptions } from './options.ts'
 import { byName, positive, retentionOf, roomOf } from './options.ts'
+import { powered } from './producer/powers.ts'
 import { Producer } from './producer/producer.ts'
 import type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'
 import { Reader } from './reading/reader.ts'
@@ -87,11 +88,11 @@ export class Offload implements AsyncDisposable {
       timeoutMs,
     }
     const schedules = checkSchedules(options.schedules ?? [], this.#tasks)
-    this.#openBackend = async () =>
-      openedWith(await openBackend(url, options.ledger, backendOptions), schedules, {
-        clock,
-        payloadBytes: this.#payloadBytes,
-      })
+    this.#openBackend = async () => {
+      const backend = await openBackend(url, options.ledger, backendOptions)
+      await powered(backend, this.#tasks.values())
+      return openedWith(backend, schedules, { clock, payloadBytes: this.#payloadBytes })
+    }
     const newId = idMaker((bytes) => void randomFillSync(bytes))
     const room = roomOf(options.limits?.waiting)
     this.#producer = new Producer({
@@ -181,8 +182,9 @@ export class Offload implements AsyncDisposable {
     return this.#reader.follow(id, after, listener)
   }
 
-  depth(queue = 'default'): Promise<Depth> {
-    return this.#reader.depth(queue)
+  async depth(queue = 'default'): Promise<Depth> {
+    const { broker } = await this.#open()
+    return broker.depth(queue)
   }
 
   /** `cancelling`: its handler runs and was told by its signal. */

@@ -114,6 +114,8 @@ export interface Task<Input, Result> {
   readonly input: StandardSchemaV1
   readonly output: StandardSchemaV1 | undefined
   readonly onDone: readonly { readonly task: DoneTask; readonly data?: unknown }[]
+  /** Whether its jobs can have a key by themselves. */
+  readonly isKeyed: boolean
   /** The key of a job with this input. */
   keyOf(input: Input): string | undefined
   run(input: unknown, job: JobContext): unknown
@@ -178,6 +180,7 @@ export function task<Schema extends StandardSchemaV1, Return>(
     input: options.input,
     output: options.output,
     onDone: onDoneOf(options.onDone),
+    isKeyed: key !== undefined,
     keyOf: (input) => (typeof key === 'function' ? key(input) : key),
     run: options.run as Task<unknown, unknown>['run'],
   }

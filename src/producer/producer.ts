@@ -2,10 +2,11 @@ import type { Backend } from '../backend.ts'
 import { Batcher } from '../batch.ts'
 import type { Accepted, Room } from '../broker.ts'
 import type { Clock } from '../clock.ts'
-import { BackendError, CapabilityError, OffloadError, QueueFullError } from '../job/errors.ts'
+import { BackendError, OffloadError, QueueFullError } from '../job/errors.ts'
 import type { Job } from '../job/job.ts'
 import type { AnyTask, EnqueueOptions } from '../task.ts'
 import { checkKnown, makeJob } from './job.ts'
+import { checkJob, isDemanding } from './powers.ts'
 
 const MAX_BATCH = 1000
 /** Calls that may wait for a batch; more are refused, so that a slow backend cannot fill the memory. */
@@ -36,6 +37,8 @@ export interface Refused {
 export class Producer {
   readonly #options: ProducerOptions
   readonly #batches: Batcher<Job, Accepted>
+  /** Then there is nothing that cannot be asked for. */
+  #hasLedger = false
   /** Whether the backend works on one call while the next is made. */
   #overlaps = false
   /** The backend did not take the last call in time: one call at a time tries it, and the others are refused at once. */
@@ -54,7 +57,7 @@ export class Producer {
     this.#checkOpenTo(task, 1)
     const made = this.#make(task, input, options)
     const job = made instanceof Promise ? await made : made
-    if (needsLedger(job)) await this.#checkLedger()
+    if (!this.#hasLedger && isDemanding(job)) await this.#checkPowers([job])
     const accepted = await this.#batches.add(job)
     const refusal = this.#refusalOf(accepted, job, task)
     if (refusal !== undefined) throw refusal
@@ -69,7 +72,7 @@ export class Producer {
       const made = items.map(({ input, options = {} }) => settled(() => this.#make(task, input, options)))
       const ready = made.some((one) => one instanceof Promise) ? await Promise.all(made) : made
       const jobs = (ready as (Job | Refused)[]).filter((one): one is Job => !('refused' in one))
-      if (jobs.some(needsLedger)) await this.#checkLedger()
+      if (!this.#hasLedger && jobs.some(isDemanding)) await this.#checkPowers(jobs)
       const accepted = jobs.length === 0 ? [] : await this.#batches.addAll(jobs)
       let nth = 0
       for (const one of ready as (Job | Refused)[]) {
@@ -122,13 +125,10 @@ export class Producer {
     return this.#batches.idle()
   }
 
-  async #checkLedger(): Promise<void> {
-    const { broker, ledger } = await this.#options.open()
-    if (ledger !== undefined) return
-    throw new CapabilityError(
-      'CAPABILITY_MISSING',
-      `${broker.name} with ledger: 'none' can neither hold an idempotency key nor follow the end of a job: name a ledger`,
-    )
+  async #checkPowers(jobs: readonly Job[]): Promise<void> {
+    const { open, clock } = this.#options
+    const backend = await open()
+    for (const job of jobs) checkJob(job, backend, clock.now())
   }
 
   async #send(jobs: readonly Job[]): Promise<readonly Accepted[]> {
@@ -148,7 +148,8 @@ export class Producer {
       )
     })
     try {
-      const accepting = open().then(({ broker }) => {
+      const accepting = open().then(({ broker, ledger }) => {
+        this.#hasLedger = ledger !== undefined
         this.#overlaps = broker.features.overlaps === true
         return broker.enqueue(jobs, room)
       })
@@ -173,10 +174,6 @@ function settled<Answer>(call: () => Answer | Promise<Answer>): Answer | Refused
   } catch (refused) {
     return { refused }
   }
-}
-
-function needsLedger({ idempotency, onDone }: Job): boolean {
-  return idempotency !== undefined || onDone !== undefined
 }
 
 function away(): BackendError {

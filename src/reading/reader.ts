@@ -1,4 +1,3 @@
-import type { Depth } from '../broker.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
 import type { Duration } from '../duration.ts'
@@ -60,10 +59,6 @@ export class Reader {
     }
     const { jobs, next, eventId } = await (await this.#open()).find(query)
     return { jobs: jobs.map((job) => viewOf(job, eventId)), ...(next === undefined ? {} : { next }) }
-  }
-
-  async depth(queue: string): Promise<Depth> {
-    return (await this.#open()).depth(queue)
   }
 
   /** The result of a job, waited for. @throws JobEndedError JOB_DEAD, JOB_CANCELLED; JOB_NOT_FOUND, RESULT_TIMEOUT */

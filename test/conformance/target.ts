@@ -1,6 +1,7 @@
 import { describe, test } from 'vitest'
 import type { Backend, BackendOptions } from '../../src/backend.ts'
 import { defaultRetention } from '../../src/backend.ts'
+import { sleep, systemClock } from '../../src/clock.ts'
 import { silentLogger } from '../../src/log.ts'
 import type { ConformanceTarget } from '../../src/testing/index.ts'
 import { conformanceCases, runCase, VirtualClock } from '../../src/testing/index.ts'
@@ -13,14 +14,16 @@ export interface Stores {
   readonly again: Open
   /** A server has to be asked for what time moves. */
   readonly isRemote?: boolean
+  /** Its times are the server's: they have to be waited for. */
+  readonly isReal?: boolean
 }
 
 /** A target on a virtual clock of its own, anew at each open. */
-function target(name: string, { fresh, again, isRemote = false }: Stores): ConformanceTarget {
+function target(name: string, { fresh, again, isRemote = false, isReal = false }: Stores): ConformanceTarget {
   let clock = new VirtualClock()
   let backend: Backend | undefined
   const options = (overrides?: Partial<BackendOptions>): BackendOptions => ({
-    clock,
+    clock: isReal ? systemClock : clock,
     logger: silentLogger,
     retention: defaultRetention,
     timeoutMs: 5000,
@@ -28,15 +31,18 @@ function target(name: string, { fresh, again, isRemote = false }: Stores): Confo
   })
   return {
     name,
-    virtual: true,
+    virtual: !isReal,
     open: async (overrides) => {
       clock = new VirtualClock()
       backend = await fresh(options(overrides))
       return backend
     },
     reopen: (overrides) => again(options(overrides)),
-    advance: (ms) => (isRemote && ms <= 60_000 ? passSlowly(clock, ms, backend) : clock.advance(ms)),
-    now: () => clock.now(),
+    advance: (ms) => {
+      if (isReal) return sleep(systemClock, ms)
+      return isRemote && ms <= 60_000 ? passSlowly(clock, ms, backend) : clock.advance(ms)
+    },
+    now: () => (isReal ? systemClock : clock).now(),
   }
 }
 

@@ -46,10 +46,10 @@ export class Alone implements Broker {
     const full = new Set<Job>()
     const messages: { readonly jobs: readonly Job[]; readonly message: Placed }[] = []
     for (const [queue, own] of byQueue(jobs)) {
-      const free = room === undefined ? own.length : room(queue) - (await this.#waiting(queue, own.length))
-      for (const job of own.slice(Math.max(0, free))) full.add(job)
+      const free = await this.#free(queue, own.length, room)
+      for (const job of own.slice(free)) full.add(job)
       const isLater = (job: Job): boolean => job.runAt !== undefined && job.runAt > now
-      for (const pack of packs(own.slice(0, Math.max(0, free)), this.#wire.packed, isLater))
+      for (const pack of packs(own.slice(0, free), this.#wire.packed, isLater))
         messages.push({ jobs: pack, message: this.#toQueue(pack, 0, pack[0]?.runAt) })
     }
     const verdicts = await this.#publish(messages.map(({ message }) => message))
@@ -74,13 +74,16 @@ export class Alone implements Broker {
   }
 
   async settle(settlements: Parameters<Broker['settle']>[0]): Promise<readonly boolean[]> {
-    const parts = settlements.map(({ claim }) => claim.receipt as Part)
+    const parts = settlements.map(({ claim }) => heldPart(claim))
     const moves = settlements.map((ending, at) => {
-      const { job, attempts } = parts[at] as Part
-      return afterEnding(job, attempts + 1, ending)
+      const part = parts[at]
+      return part && afterEnding(part.job, part.attempts + 1, ending)
     })
     await this.#publishMoves(parts, moves)
-    return this.#wire.end(parts)
+    const held = parts.filter((part) => part !== undefined)
+    this.#wire.settling(held)
+    const ended = this.#wire.end(held)
+    return parts.map((part) => part !== undefined && ended.shift() === true)
   }
 
   /** What the handlers reported is not kept. */
@@ -127,10 +130,13 @@ export class Alone implements Broker {
     this.#wire.end(parts.filter((_, at) => moves[at] !== undefined))
   }
 
-  async #publishMoves(parts: readonly Part[], moves: readonly (Next | undefined)[]): Promise<void> {
+  async #publishMoves(
+    parts: readonly (Part | undefined)[],
+    moves: readonly (Next | undefined)[],
+  ): Promise<void> {
     const messages = parts.flatMap((part, at) => {
       const next = moves[at]
-      return next === undefined || !part.delivery.unacked.isOpen ? [] : [this.#messageOf(part, next)]
+      return part === undefined || next === undefined ? [] : [this.#messageOf(part, next)]
     })
     if (messages.length > 0) await this.#publish(messages)
   }
@@ -176,27 +182,36 @@ export class Alone implements Broker {
     )
   }
 
-  /** About how many messages wait, with those that are published since it was asked. */
-  async #waiting(queue: string, coming: number): Promise<number> {
+  /** How many more jobs the queue may take; asked anew where it looks as if there were not enough room for all that come. */
+  async #free(queue: string, coming: number, room: Room | undefined): Promise<number> {
+    if (room === undefined) return coming
     const { topology, names } = this.#wire
-    let known = this.#counts.get(queue)
-    if (known === undefined || systemClock.elapsed() - known.at > COUNT_MS) {
+    const most = room(queue)
+    const known = this.#counts.get(queue)
+    const isFresh = known !== undefined && systemClock.elapsed() - known.at < COUNT_MS
+    if (!isFresh || known.count + coming > most) {
       await topology.queue(queue)
-      known = { at: systemClock.elapsed(), count: await topology.count(names.work(queue)) }
-      this.#counts.set(queue, known)
+      const count = await topology.count(names.work(queue))
+      this.#counts.set(queue, { at: systemClock.elapsed(), count: count + coming })
+      return Math.max(0, most - count)
     }
-    const { count } = known
     known.count += coming
-    return count
+    return coming
   }
 }
 
+/** What a claim is of; undefined where it is over, or another's. */
+function heldPart({ receipt, fence }: Parameters<Broker['settle']>[0][number]['claim']): Part | undefined {
+  const part = receipt as Part
+  return part.isEnded || part.fence !== fence || !part.delivery.unacked.isOpen ? undefined : part
+}
+
 function claimOf(part: Part, leaseUntil: number): Claim {
-  const { job, attempts, malformed } = part
+  const { job, attempts, fence, malformed } = part
   return {
     job,
     attempt: attempts + 1,
-    fence: 0,
+    fence,
     leaseUntil,
     receipt: part,
     ...(malformed === undefined ? {} : { malformed }),

@@ -7,11 +7,14 @@ import { closed } from './link.ts'
 import type { Received } from './message.ts'
 import { Unacked } from './unacked.ts'
 
-/** What nobody asks for is given back after so long, so that others can have it. */
+/** Where nobody asks for so long, no more messages come … */
+const STOP_MS = 10
+/** … and those that came are given back after so long, so that others can have them. */
 const KEEP_MS = 250
 /** A claim waits so long for a lost connection; who claims is told of it before, once. */
 const RECONNECT_MS = 30_000
 const MOST_PREFETCHED = 2000
+const FEW = 8
 
 /** A message of which not every job is settled. */
 export class Delivery {
@@ -32,6 +35,17 @@ export class Delivery {
 /** One job of a message. */
 export interface Part extends Received {
   readonly delivery: Delivery
+  /** Grows with every delivery. */
+  readonly fence: number
+  isEnded: boolean
+}
+
+let lastFence = 0
+
+/** Also after a delivery to another process, as far as their clocks agree. */
+function nextFence(): number {
+  lastFence = Math.max(lastFence + 1, Date.now() * 1000)
+  return lastFence
 }
 
 export interface InboxParts {
@@ -98,7 +112,9 @@ export class Inbox {
     if (signal.aborted) return Promise.resolve([])
     if (this.#isClosed) return Promise.reject(closed())
     this.#cancelIdle?.()
-    this.#wanted = Math.max(limit, Math.floor(this.#wanted / 2))
+    let wanted = limit
+    for (const waiter of this.#waiters) wanted += waiter.limit
+    this.#wanted = Math.max(wanted, Math.floor(this.#wanted / 2))
     if (this.#buffer.length > 0 && this.#waiters.size === 0) {
       const taken = this.#buffer.splice(0, limit)
       this.#rest()
@@ -129,11 +145,17 @@ export class Inbox {
     })
   }
 
+  /** Messages are about to be acknowledged: where nobody asks, none must come in their place. */
+  settling(): void {
+    if (this.#waiters.size === 0) void this.#stop()
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancelIdle?.()
     for (const waiter of this.#drop()) waiter.resolve([])
-    await this.#park().catch(() => {})
+    await this.#stop()
+    await this.#giveBack()
     await this.#feed?.channel.close().catch(() => {})
   }
 
@@ -154,12 +176,12 @@ export class Inbox {
     this.#tending = false
   }
 
-  /** Messages ahead: room for what is wanted beside what is in hand, in steps of two. */
+  /** Messages ahead: room for what is wanted beside what is in hand; of many, in steps of two. */
   #prefetch({ unacked }: Feed): number {
     const buffered = new Set(this.#buffer.map(({ delivery }) => delivery)).size
     const inHand = Math.max(0, unacked.size - buffered)
     const least = inHand + Math.ceil(this.#wanted / this.#density)
-    return Math.min(MOST_PREFETCHED, 2 ** Math.ceil(Math.log2(least)))
+    return least <= FEW ? least : Math.min(MOST_PREFETCHED, 2 ** Math.ceil(Math.log2(least)))
   }
 
   async #fed(): Promise<Feed> {
@@ -204,7 +226,7 @@ export class Inbox {
     const jobs = this.#parts.unpack(message)
     this.#density += (jobs.length - this.#density) / 8
     const delivery = new Delivery(message, feed.unacked, jobs.length)
-    for (const job of jobs) this.#buffer.push({ ...job, delivery })
+    for (const job of jobs) this.#buffer.push({ ...job, delivery, fence: nextFence(), isEnded: false })
     // All that came in one packet is handed over together.
     if (this.#handing) return
     this.#handing = true
@@ -220,21 +242,28 @@ export class Inbox {
       this.#waiters.delete(waiter)
       waiter.resolve(this.#buffer.splice(0, waiter.limit))
     }
+    if (this.#waiters.size > 0) void this.#tend()
     this.#rest()
   }
 
-  /** Where nobody asks any more, what is here goes back and nothing comes. */
+  /** Where nobody asks any more, nothing comes, and soon what is here goes back. */
   #rest(): void {
     this.#cancelIdle?.()
     if (this.#waiters.size > 0 || this.#isClosed) return
-    this.#cancelIdle = systemClock.after(KEEP_MS, () => void this.#park().catch(() => {}))
+    this.#cancelIdle = systemClock.after(STOP_MS, () => {
+      this.#cancelIdle = systemClock.after(KEEP_MS, () => void this.#giveBack())
+      void this.#stop()
+    })
   }
 
-  async #park(): Promise<void> {
-    if (this.#tending) return
-    if (this.#feed !== undefined) await this.#cancel(this.#feed)
-    if (this.#waiters.size > 0 && !this.#isClosed) return this.#tend()
-    await this.#parts.giveBack(this.#buffer.splice(0))
+  async #stop(): Promise<void> {
+    if (this.#tending || this.#feed === undefined) return
+    await this.#cancel(this.#feed).catch(() => {})
+    if (this.#waiters.size > 0 && !this.#isClosed) void this.#tend()
+  }
+
+  #giveBack(): Promise<void> {
+    return this.#parts.giveBack(this.#buffer.splice(0))
   }
 
   /** The server has taken back everything that came over the channel. */

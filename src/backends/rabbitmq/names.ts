@@ -32,16 +32,19 @@ export function namesOf(prefix: string): Names {
     jobs,
     dead,
     work: (queue) => ({
-      name: `${jobs}.${queue}`,
+      name: `${jobs}.${plain(queue)}`,
       arguments: { ...SAFE, 'x-dead-letter-exchange': dead, 'x-dead-letter-routing-key': queue },
     }),
-    deadLetters: (queue) => ({ name: `${dead}.${queue}`, arguments: { 'x-queue-type': 'quorum' } }),
+    deadLetters: (queue) => ({ name: `${dead}.${plain(queue)}`, arguments: { 'x-queue-type': 'quorum' } }),
     delay: (ms) => ({
       name: `${prefix}.delay.${ms}`,
       arguments: { ...SAFE, 'x-message-ttl': ms, 'x-dead-letter-exchange': jobs },
     }),
   }
 }
+
+/** The server takes control characters out of names, and two would be one. */
+const plain = (queue: string): string => queue.replaceAll(/[\p{Cc}%]/gu, encodeURIComponent)
 
 const SHORTEST_DELAY_MS = 125
 const LEVELS = 21

@@ -89,12 +89,19 @@ export class Wire {
     return this.#inboxes.get(queue)?.held ?? 0
   }
 
+  /** Keeps the order of a queue: what comes in the place of these would have to go back to its end where nobody asks for it. */
+  settling(parts: readonly Part[]): void {
+    for (const queue of new Set(parts.map(({ job }) => job.queue))) this.#inboxes.get(queue)?.settling()
+  }
+
   /** Ends jobs: a message is acknowledged with the last of its. False where the server has taken it back. */
   end(parts: readonly Part[]): boolean[] {
     const over = new Map<Part['delivery']['unacked'], ConsumeMessage[]>()
-    const held = parts.map(({ delivery }) => {
+    const held = parts.map((part) => {
+      const { delivery } = part
       const { unacked, message } = delivery
-      if (!unacked.isOpen) return false
+      if (part.isEnded || !unacked.isOpen) return false
+      part.isEnded = true
       if (--delivery.left > 0) return true
       const messages = over.get(unacked)
       if (messages === undefined) over.set(unacked, [message])

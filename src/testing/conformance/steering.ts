@@ -106,6 +106,7 @@ export const steering: readonly ConformanceCase[] = [
   {
     group: 'lifecycle',
     name: 'another connection sees what was accepted, run and ended',
+    needsLedger: true,
     skip: needsSecond,
     async run(b) {
       await b.enqueue({}, {})
