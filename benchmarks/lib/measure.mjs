@@ -81,6 +81,7 @@ function timed(queue, n, run) {
 
 async function drain(queue, concurrency, n) {
   await addMany(queue, n)
+  await queue.published?.()
   return metered(queue, n, async () => {
     const { first, last } = await workThrough(queue, concurrency, n)
     return { rate: perSecond(n, last - first) }
@@ -110,7 +111,16 @@ async function elsewhere(queue, from) {
 }
 
 const scenarios = {
-  a: (queue) => timed(queue, jobs, () => inFlight(1, jobs, queue.add)),
+  async a(queue) {
+    const waits = []
+    const add = async (one) => {
+      const begun = performance.now()
+      await queue.add(one)
+      waits.push(performance.now() - begun)
+    }
+    const figure = await timed(queue, jobs, () => inFlight(1, jobs, add))
+    return { ...figure, ...spread(waits) }
+  },
   b: (queue) => timed(queue, jobs, () => inFlight(100, jobs, queue.add)),
   c: (queue) => timed(queue, jobs, () => addMany(queue, jobs)),
   d1: (queue) => drain(queue, 1, jobs),
@@ -118,6 +128,7 @@ const scenarios = {
   d100: (queue) => drain(queue, 100, jobs),
   async d2p(queue) {
     await addMany(queue, jobs)
+    await queue.published?.()
     const workers = workElsewhere(2, 100, jobs)
     const { first, last } = await workers.ended
     workers.stop()
