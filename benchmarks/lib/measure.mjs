@@ -63,12 +63,14 @@ async function work() {
   }
 }
 
-/** Adds what a job took of the server's own time, in microseconds, where there is a server. */
+/** Adds what a job took of the server's time and of this process's, in microseconds, where there is a server. */
 async function metered(queue, n, run) {
   const before = await queue.serverCpu?.()
+  const begun = process.cpuUsage()
   const figure = await run()
+  const { user, system: kernel } = process.cpuUsage(begun)
   if (before === undefined) return figure
-  return { ...figure, server: ((await queue.serverCpu()) - before) / n }
+  return { ...figure, server: ((await queue.serverCpu()) - before) / n, own: (user + kernel) / n }
 }
 
 function timed(queue, n, run) {

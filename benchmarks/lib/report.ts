@@ -28,7 +28,7 @@ export interface AtMost {
   readonly most: number
 }
 
-const units = { rate: 'jobs/s', p50: 'ms p50', p99: 'ms', bytes: 'bytes', cpu: '% of a core', server: 'µs' }
+const units = { rate: 'jobs/s', p50: 'ms p50', p99: 'ms', bytes: 'bytes', cpu: '% of a core', server: 'µs', own: 'µs' }
 
 function values(figures: Figures, scenario: Scenario, system: string, figure: keyof Figure): number[] {
   return (figures[keyOf(scenario, system)] ?? []).flatMap((one) => one[figure] ?? [])
@@ -41,7 +41,7 @@ export function figureTable({ systems, jobs, hasServer = false }: Plan, figures:
       const { unit } = scenarios[scenario]
       const all = sorted(values(figures, scenario, system, unit))
       if (all.length === 0) return []
-      const server = values(figures, scenario, system, 'server')
+      const cpu = (['server', 'own'] as const).map((part) => values(figures, scenario, system, part))
       return [
         [
           `${scenario}: ${scenarios[scenario].what}`,
@@ -53,13 +53,13 @@ export function figureTable({ systems, jobs, hasServer = false }: Plan, figures:
           median(all),
           all.at(-1) ?? 0,
           unit === 'p50' ? readable(median(values(figures, scenario, system, 'p99'))) : '',
-          ...(hasServer ? [server.length > 0 ? readable(median(server)) : ''] : []),
+          ...(hasServer ? cpu.map((part) => (part.length > 0 ? readable(median(part)) : '')) : []),
         ],
       ]
     }),
   )
   const head = ['scenario', 'system', 'kept how', 'jobs', 'unit', 'min', 'median', 'max', 'p99']
-  return table(hasServer ? [...head, 'server CPU µs a job'] : head, rows)
+  return table(hasServer ? [...head, 'server CPU µs a job', 'own CPU µs a job'] : head, rows)
 }
 
 /** What was reached of each goal. Goals whose figures were not measured are left out. */

@@ -14,6 +14,8 @@ export interface Figure {
   readonly cpu?: number
   /** What a job took of the server's own time, in microseconds. */
   readonly server?: number
+  /** What it took of the process that accepts or runs it, in microseconds. */
+  readonly own?: number
 }
 
 /** What each scenario measures. */
@@ -59,7 +61,7 @@ export interface Plan {
   readonly systems: Readonly<Record<string, Row>>
   /** The scenarios that are run, each of so many jobs. */
   readonly jobs: Partial<Record<Scenario, number>>
-  /** What jobs take of a server is a column of the table. */
+  /** What jobs take of a server, and of the process, are columns of the table. */
   readonly hasServer?: boolean
   /** Makes the servers as they were. */
   readonly clear: () => Promise<void>
