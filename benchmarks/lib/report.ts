@@ -28,7 +28,15 @@ export interface AtMost {
   readonly most: number
 }
 
-const units = { rate: 'jobs/s', p50: 'ms p50', p99: 'ms', bytes: 'bytes', cpu: '% of a core', server: 'µs', own: 'µs' }
+const units = {
+  rate: 'jobs/s',
+  p50: 'ms p50',
+  p99: 'ms',
+  bytes: 'bytes',
+  cpu: '% of a core',
+  server: 'µs',
+  own: 'µs',
+}
 
 function values(figures: Figures, scenario: Scenario, system: string, figure: keyof Figure): number[] {
   return (figures[keyOf(scenario, system)] ?? []).flatMap((one) => one[figure] ?? [])

@@ -13,10 +13,7 @@ const AHEAD = 300
  */
 export async function open({ name, port, pid, settings }) {
   const url = urlOf(port)
-  const [publishing, consuming] = await Promise.all([
-    connect(url, { noDelay: true }),
-    connect(url, { noDelay: true }),
-  ])
+  const [publishing, consuming] = await Promise.all([connect(url), connect(url)])
   const channel = await publishing.createConfirmChannel()
   await channel.assertQueue(name, shapeOf(settings.quorum))
   const returned = new Set()

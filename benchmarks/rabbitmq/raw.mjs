@@ -11,10 +11,7 @@ const PREFETCH = 1000
  */
 export async function open({ name, port, pid }) {
   const url = urlOf(port)
-  const [publishing, consuming] = await Promise.all([
-    connect(url, { noDelay: true }),
-    connect(url, { noDelay: true }),
-  ])
+  const [publishing, consuming] = await Promise.all([connect(url), connect(url)])
   const channel = await publishing.createConfirmChannel()
   await channel.assertQueue(name, shapeOf(true))
   const publish = (payload) =>
