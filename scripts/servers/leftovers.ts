@@ -1,8 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
+import { until } from './until.ts'
 
 /** What lives as long as this process: the folders that servers have their data in, and the servers by pid. */
 const folders = new Set<string>()
@@ -45,6 +47,13 @@ export async function killChild(
   const gone = once(child, 'exit')
   child.kill(signal)
   await gone
+}
+
+/** Stops a child in the middle of whatever it does; its connections stay open. */
+export async function pauseChild(child: ChildProcess): Promise<void> {
+  child.kill('SIGSTOP')
+  const state = `/proc/${child.pid}/stat`
+  if (existsSync(state)) await until('a stopped process', async () => / T /.test(readFileSync(state, 'utf8')))
 }
 
 export const isRunning = (child: ChildProcess): boolean =>

@@ -24,6 +24,12 @@ export function findValkey(): string | undefined {
   return existsSync(path) ? path : undefined
 }
 
+/** The path of a rabbitmq-server with its rabbitmqctl and an Erlang to run them, installed where we may; undefined where there is none. Not Debian's wrapper of that name, which changes the user. */
+export function findRabbit(): string | undefined {
+  const path = '/usr/lib/rabbitmq/bin/rabbitmq-server'
+  return aptInstall('rabbitmq-server', path) ? path : undefined
+}
+
 /** What makes certificates. */
 export function findOpenssl(): string | undefined {
   if (runs('openssl', 'version')) return 'openssl'

@@ -4,7 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'no
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { isRunning, killChild, ownProcess } from './leftovers.ts'
+import { isRunning, killChild, ownProcess, pauseChild } from './leftovers.ts'
 import type { Place } from './place.ts'
 import { leavePlace, SECOND, takeFolder, takePlace } from './place.ts'
 import type { TlsFiles } from './tls.ts'
@@ -98,11 +98,8 @@ export class RedisServer implements AsyncDisposable {
   }
 
   /** Stops the process in the middle of whatever it does; its connections stay open. */
-  async pause(): Promise<void> {
-    this.#child.kill('SIGSTOP')
-    const state = `/proc/${this.pid}/stat`
-    if (existsSync(state))
-      await until('a stopped server', async () => / T /.test(readFileSync(state, 'utf8')))
+  pause(): Promise<void> {
+    return pauseChild(this.#child)
   }
 
   continue(): void {

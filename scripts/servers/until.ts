@@ -3,9 +3,13 @@ import { setTimeout as wait } from 'node:timers/promises'
 const EVERY_MS = 25
 const PATIENCE_MS = 25_000
 
-/** Asks again and again until the answer is yes; an error counts as no. Throws after 25 s, with what was waited for. */
-export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + PATIENCE_MS
+/** Asks again and again until the answer is yes; an error counts as no. Throws after 25 s, or as told, with what was waited for. */
+export async function until(
+  what: string,
+  isSo: () => Promise<boolean>,
+  patienceMs = PATIENCE_MS,
+): Promise<void> {
+  const end = performance.now() + patienceMs
   let cause: unknown
   while (performance.now() < end) {
     try {
@@ -15,5 +19,5 @@ export async function until(what: string, isSo: () => Promise<boolean>): Promise
     }
     await wait(EVERY_MS)
   }
-  throw new Error(`waited for 25 s in vain: ${what}`, { cause })
+  throw new Error(`waited for ${patienceMs / 1000} s in vain: ${what}`, { cause })
 }
