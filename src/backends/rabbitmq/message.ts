@@ -39,6 +39,9 @@ const PREFIX = 'offload-'
 /** Trace context that travels under its own names, for programs in any language. */
 const W3C = ['traceparent', 'tracestate', 'baggage']
 const MAX_ATTEMPTS = 5
+/** Characters of a trace, names and all. */
+const LONGEST_TRACE = 2048
+const LAST_INSTANT = 253_402_300_799_999
 const USABLE_ID = /^[A-Za-z0-9][A-Za-z0-9._:~@-]{0,199}$/
 const newId = idMaker((into) => void randomFillSync(into))
 const utf8 = new TextDecoder('utf-8', { fatal: true })
@@ -118,12 +121,12 @@ export function received(
     queue,
     payload,
     priority,
-    createdAt: whole(headers['offload-created-at']) ?? secondsOf(properties.timestamp) ?? now,
+    createdAt: instant(headers['offload-created-at']) ?? secondsOf(properties.timestamp) ?? now,
     maxAttempts: whole(headers['offload-max-attempts'], 1) ?? route?.maxAttempts ?? MAX_ATTEMPTS,
     ...optional('key', text(headers['offload-key'], 200)),
-    ...optional('tenant', text(headers['offload-tenant'], 200)),
-    ...optional('runAt', whole(headers['offload-run-at'])),
-    ...optional('deadline', whole(headers['offload-deadline'])),
+    ...optional('tenant', some(headers['offload-tenant'], 200)),
+    ...optional('runAt', instant(headers['offload-run-at'])),
+    ...optional('deadline', instant(headers['offload-deadline'])),
     ...optional('trace', traceOf(headers)),
   }
   const attempts = (whole(headers['offload-attempts']) ?? 0) + redelivered
@@ -139,7 +142,11 @@ function payloadOf(content: Buffer): { payload: string; malformed?: string } {
   try {
     return { payload: utf8.decode(content) }
   } catch {
-    return { payload: content.toString('base64'), malformed: 'the body is not UTF-8; it is kept in base64' }
+    // With what makes it no JSON: some base64 is.
+    return {
+      payload: `base64:${content.toString('base64')}`,
+      malformed: 'the body is not UTF-8; it is kept in base64',
+    }
   }
 }
 
@@ -149,13 +156,18 @@ function idOf(messageId: unknown): string {
 
 function secondsOf(timestamp: unknown): number | undefined {
   const seconds = whole(timestamp)
-  return seconds === undefined ? undefined : seconds * 1000
+  return seconds === undefined ? undefined : instant(seconds * 1000)
 }
 
+/** What is longer than any trace may be is left out. */
 function traceOf(headers: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> | undefined {
+  let left = LONGEST_TRACE
   const trace = Object.entries(headers).flatMap(([header, value]): [string, string][] => {
     const name = W3C.includes(header) ? header : nameIn(header)
-    return name === undefined || typeof value !== 'string' ? [] : [[name, value.slice(0, 512)]]
+    if (name === undefined || typeof value !== 'string') return []
+    if (name.length + value.length > left) return []
+    left -= name.length + value.length
+    return [[name, value]]
   })
   return trace.length === 0 ? undefined : Object.fromEntries(trace)
 }
@@ -170,10 +182,20 @@ export function whole(value: unknown, from = 0, to: number = Number.MAX_SAFE_INT
     : undefined
 }
 
+/** Milliseconds since the epoch, as far as a Date is written with four digits for the year. */
+export function instant(value: unknown): number | undefined {
+  return whole(value, 0, LAST_INSTANT)
+}
+
 /** Readable text of a bounded length. */
 export function text(value: unknown, longest: number): string | undefined {
-  if (typeof value !== 'string' || value.length === 0 || value.length > longest) return undefined
-  return /\p{Cc}/u.test(value) ? undefined : value
+  const found = some(value, longest)
+  return found === undefined || /\p{Cc}/u.test(found) ? undefined : found
+}
+
+/** Text of a bounded length, readable or not. */
+export function some(value: unknown, longest: number): string | undefined {
+  return typeof value === 'string' && value.length > 0 && value.length <= longest ? value : undefined
 }
 
 /** A member that is there or not. */
