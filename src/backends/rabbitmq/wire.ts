@@ -2,16 +2,17 @@ import type { ConsumeMessage } from 'amqplib'
 import type { BackendOptions } from '../../backend.ts'
 import { BackendError } from '../../job/errors.ts'
 import type { Job } from '../../job/job.ts'
+import type { Publisher as By } from './envelope.ts'
 import type { Part } from './inbox.ts'
 import { Inbox } from './inbox.ts'
 import type { Connect } from './link.ts'
 import { Link } from './link.ts'
 import type { Location } from './location.ts'
-import type { Publisher as By, Content, Route } from './message.ts'
+import type { Content, Route } from './message.ts'
 import { contentOf, received } from './message.ts'
 import type { Names } from './names.ts'
 import { namesOf } from './names.ts'
-import { packOf } from './pack.ts'
+import { isPack, packOf } from './pack.ts'
 import type { Outgoing, Verdict } from './publisher.ts'
 import { isMissing, Publisher } from './publisher.ts'
 import { Topology } from './topology.ts'
@@ -137,16 +138,17 @@ export class Wire {
     await Promise.all([this.#publishing.close(), this.#consuming.close()])
   }
 
-  /** As it was received; a job out of a pack alone. */
+  /** As it was received, a stranger's too; a job out of a pack alone. */
   #copyOf({ job, attempts, delivery }: Part): Outgoing {
     const { content, properties } = delivery.message
     const own = this.messageOf([job], attempts)
-    const isWhole = delivery.left === 1 && properties.contentType === 'application/json'
+    const { appId, contentType } = properties
     return {
       exchange: this.names.jobs,
       key: job.queue,
-      body: isWhole ? content : own.body,
-      properties: isWhole ? { ...own.properties, appId: properties.appId } : own.properties,
+      ...(isPack(properties)
+        ? { body: own.body, properties: { ...own.properties, appId } }
+        : { body: content, properties: { ...own.properties, appId, contentType } }),
     }
   }
 
