@@ -33,5 +33,6 @@ function besideMessages(ledgers: Stores): Stores {
       return pair(ledgers.fresh(options), options)
     },
     again: (options) => pair(ledgers.again(options), options),
+    publishAsStranger: async (job) => server.publishAsStranger(job),
   }
 }

@@ -47,4 +47,5 @@ conforms('joined (least power + sqlite)', {
     return pair(options)
   },
   again: pair,
+  publishAsStranger: async (job) => server.publishAsStranger(job),
 })

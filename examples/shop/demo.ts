@@ -17,7 +17,7 @@ import { offloadShop } from './shop-offload.ts'
 import type { Stage } from './stages.ts'
 import { setStage, stagesOf } from './stages.ts'
 import { messageIdOf, openSteps } from './steps.ts'
-import { queueUrl, removeRun } from './store.ts'
+import { removeRun, storeOf } from './store.ts'
 import { comparison } from './table.ts'
 import { shopTasks } from './tasks.ts'
 import type { Outcome, Promised } from './verify.ts'
@@ -42,7 +42,7 @@ const settings: Settings = {
   paymentUrl: payment.url,
   mailPort: mail.port,
 }
-const url = queueUrl(settings)
+const store = storeOf(settings)
 
 try {
   const end = await Promise.race([tellTheStory(), interrupted])
@@ -98,10 +98,11 @@ async function runOffload(): Promise<{ outcome: Outcome; promises: Promised[] }>
   cleanup.defer(() => steps.close())
   const tasks = shopTasks(steps, books.orders, reportPath(settings))
   cleanup.defer(async () => {
-    const left = await removeRun(url)
+    const queues = new Set(tasks.all.map(({ queue }) => queue))
+    const left = await removeRun(store, queues)
     if (left !== undefined) console.log(`The keys ${left} stay in Redis.`)
   })
-  const queue = offload({ url, tasks: tasks.all })
+  const queue = offload({ ...store, tasks: tasks.all })
   cleanup.defer(() => queue.close())
   await queue.ready()
   const workers = await Promise.all(

@@ -3,7 +3,7 @@ import { openBooks } from './books.ts'
 import type { Settings } from './settings.ts'
 import { booksPath, reportPath } from './settings.ts'
 import { openSteps } from './steps.ts'
-import { queueUrl } from './store.ts'
+import { storeOf } from './store.ts'
 import { shopTasks } from './tasks.ts'
 
 /** A worker process: `node worker.ts <settings>`. The demo starts two, and kills one. */
@@ -11,7 +11,7 @@ const settings: Settings = JSON.parse(process.argv[2] ?? '{}')
 const books = openBooks(booksPath(settings, 'offload'))
 const steps = openSteps(settings.paymentUrl, settings.mailPort, books)
 const tasks = shopTasks(steps, books.orders, reportPath(settings))
-const queue = offload({ url: queueUrl(settings), tasks: tasks.all })
+const queue = offload({ ...storeOf(settings), tasks: tasks.all })
 await queue.ready()
 
 const lease = '4s' // short, so that the demo shows what happens when a worker dies

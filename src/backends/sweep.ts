@@ -11,6 +11,8 @@ const AGAIN_MS = 5000
 /** How often messages that the broker lost are looked for, and how old they are then at least. */
 const LOST_MS = 5000
 const WAIT_AFTER_FAULT_MS = 200
+/** Kept free in a message for what goes with the payload. */
+const ENVELOPE_BYTES = 16_384
 
 /** Publishes what the ledger says is due, until stopped. */
 export class Sweep {
@@ -77,11 +79,27 @@ export class Sweep {
       if (this.#jobs.length === 0)
         this.#jobs = await this.#ledger.outbox({ published, limit, againMs: AGAIN_MS })
       if (this.#jobs.length === 0) return
-      await this.#broker.enqueue(this.#jobs)
-      published = this.#jobs.map(({ id }) => id)
+      const answers = await this.#broker.enqueue(this.#jobs.map((job) => this.#fitting(job)))
+      // What a full queue refused is due again in a while, and holds up no other queue.
+      published = this.#jobs.filter((_, at) => answers[at]?.status !== 'full').map(({ id }) => id)
+      if (published.length < this.#jobs.length) this.#warnOfFull()
       this.#jobs = []
     } while (!this.#stopping.signal.aborted)
     await this.#ledger.outbox({ published, limit: 0, againMs: AGAIN_MS })
+  }
+
+  #warnOfFull(): void {
+    this.#options.logger.warn(
+      { broker: this.#broker.name },
+      'a queue of the broker is full; what it refused is safe in the ledger and is published later',
+    )
+  }
+
+  /** A payload that is too long for a message stays in the ledger, where the worker gets it from. */
+  #fitting(job: Job): Job {
+    const most = this.#broker.features.maxMessageBytes - ENVELOPE_BYTES
+    const isShort = job.payload.length * 3 <= most || Buffer.byteLength(job.payload) <= most
+    return isShort ? job : { ...job, payload: 'null' }
   }
 
   async #findLost(): Promise<void> {

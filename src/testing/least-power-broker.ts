@@ -5,7 +5,10 @@ import type { Job } from '../job/job.ts'
 interface Message {
   readonly number: number
   readonly job: Job
+  readonly foreign: boolean
 }
+
+const MOST_BYTES = 1_048_576
 
 /** A message server of the least power, in memory: no delay, no priority, no order; it delivers again at will. */
 export class LeastPowerServer {
@@ -15,6 +18,8 @@ export class LeastPowerServer {
   readonly #connections = new Set<Connection>()
   #numbers = 0
   #down = false
+  /** It is short of memory, say: it delivers, and takes nothing. */
+  blocked = false
 
   /**
    * @param seed repeats every choice the server makes
@@ -47,16 +52,21 @@ export class LeastPowerServer {
     return this.#down
   }
 
+  /** A message that another program publishes. */
+  publishAsStranger(job: Job): void {
+    this.put(job, true)
+  }
+
   /** Forgets every message that waits. */
   loseAll(): void {
     this.#waiting.clear()
   }
 
   /** @internal */
-  put(job: Job): void {
+  put(job: Job, foreign = false): void {
     const queue = this.#waiting.get(job.queue) ?? []
     this.#waiting.set(job.queue, queue)
-    queue.push({ number: ++this.#numbers, job })
+    queue.push({ number: ++this.#numbers, job, foreign })
     for (const connection of this.#connections) connection.look()
   }
 
@@ -96,7 +106,7 @@ class Connection implements Broker {
     ordered: false,
     dedupMs: 0,
     fenced: false,
-    maxMessageBytes: 1_048_576,
+    maxMessageBytes: MOST_BYTES,
     maxBatch: 100,
     exactDepth: true,
   }
@@ -110,6 +120,9 @@ class Connection implements Broker {
 
   async enqueue(jobs: readonly Job[]): Promise<{ id: string; status: 'queued' }[]> {
     this.#check()
+    if (this.#server.blocked) throw gone()
+    if (jobs.some(({ payload }) => Buffer.byteLength(payload) > MOST_BYTES))
+      throw new BackendError('BACKEND_FULL', `a message is longer than ${MOST_BYTES} bytes`)
     for (const job of jobs) this.#server.put(job)
     return jobs.map(({ id }) => ({ id, status: 'queued' }))
   }
@@ -141,7 +154,7 @@ class Connection implements Broker {
       const message = this.#held.get(claim.receipt as number)
       if (message === undefined) return false
       this.#held.delete(message.number)
-      if (type !== 'done') this.#server.put(message.job)
+      if (type !== 'done') this.#server.put(message.job, message.foreign)
       return true
     })
   }
@@ -183,6 +196,7 @@ class Connection implements Broker {
           fence: 0,
           leaseUntil: Number.POSITIVE_INFINITY,
           receipt: message.number,
+          ...(message.foreign ? { foreign: true } : {}),
         })
       }
       if (claims.length === 0) continue
@@ -198,7 +212,7 @@ class Connection implements Broker {
     for (const { reject } of waiters) reject(gone())
     const held = [...this.#held.values()]
     this.#held.clear()
-    for (const { job } of held) this.#server.put(job)
+    for (const { job, foreign } of held) this.#server.put(job, foreign)
   }
 
   #check(): void {

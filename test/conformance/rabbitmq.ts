@@ -1,10 +1,13 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from 'amqplib'
 import type { Backend, BackendOptions } from '../../src/backend.ts'
 import { joined } from '../../src/backends/joined.ts'
 import { openRabbit } from '../../src/backends/rabbitmq/index.ts'
+import { namesOf } from '../../src/backends/rabbitmq/names.ts'
 import { openSqlite } from '../../src/backends/sqlite/index.ts'
+import type { Job } from '../../src/job/job.ts'
 import type { Stores } from './target.ts'
 
 /** Ledgers beside messages of one RabbitMQ, each case under a prefix of its own. @param at host and port */
@@ -23,7 +26,24 @@ export function besideRabbit(at: string, name: string, ledgers: Stores, query = 
       return pair(ledgers.fresh(options), options)
     },
     again: (options) => pair(ledgers.again(options), options),
+    publishAsStranger: (job) => publishAsStranger(at, `${name}-${cases}`, job),
   }
+}
+
+/** As a program would that knows nothing of Offload. */
+async function publishAsStranger(at: string, prefix: string, job: Job): Promise<void> {
+  const connection = await connect(`amqp://${at}`)
+  const channel = await connection.createConfirmChannel()
+  await channel.assertExchange(`${prefix}.jobs`, 'direct', { durable: true })
+  const queue = `${prefix}.jobs.${job.queue}`
+  await channel.assertQueue(queue, { durable: true, arguments: namesOf(prefix).work(job.queue).arguments })
+  channel.sendToQueue(queue, Buffer.from(job.payload), {
+    messageId: job.id,
+    type: job.task,
+    persistent: true,
+  })
+  await channel.waitForConfirms()
+  await connection.close()
 }
 
 /** RabbitMQ with no ledger. */
@@ -38,6 +58,7 @@ export function rabbitAlone(at: string, name: string, query = ''): Stores {
     },
     again: open,
     isReal: true,
+    publishAsStranger: (job) => publishAsStranger(at, `${name}-${cases}`, job),
   }
 }
 

@@ -2,6 +2,7 @@ import { describe, test } from 'vitest'
 import type { Backend, BackendOptions } from '../../src/backend.ts'
 import { defaultRetention } from '../../src/backend.ts'
 import { sleep, systemClock } from '../../src/clock.ts'
+import type { Job } from '../../src/job/job.ts'
 import { silentLogger } from '../../src/log.ts'
 import type { ConformanceTarget } from '../../src/testing/index.ts'
 import { conformanceCases, runCase, VirtualClock } from '../../src/testing/index.ts'
@@ -16,10 +17,15 @@ export interface Stores {
   readonly isRemote?: boolean
   /** Its times are the server's: they have to be waited for. */
   readonly isReal?: boolean
+  /** Another program publishes to the server of the store that was opened last. */
+  readonly publishAsStranger?: (job: Job) => Promise<void>
 }
 
 /** A target on a virtual clock of its own, anew at each open. */
-function target(name: string, { fresh, again, isRemote = false, isReal = false }: Stores): ConformanceTarget {
+function target(
+  name: string,
+  { fresh, again, isRemote = false, isReal = false, publishAsStranger }: Stores,
+): ConformanceTarget {
   let clock = new VirtualClock()
   let backend: Backend | undefined
   const options = (overrides?: Partial<BackendOptions>): BackendOptions => ({
@@ -43,6 +49,7 @@ function target(name: string, { fresh, again, isRemote = false, isReal = false }
       return isRemote && ms <= 60_000 ? passSlowly(clock, ms, backend) : clock.advance(ms)
     },
     now: () => (isReal ? systemClock : clock).now(),
+    ...(publishAsStranger === undefined ? {} : { publishAsStranger }),
   }
 }
 

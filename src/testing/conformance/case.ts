@@ -23,6 +23,7 @@ export type ConformanceGroup =
   | 'security'
   | 'follow'
   | 'outbox'
+  | 'strangers'
   | 'model'
 
 /** One thing that every backend must do, in a sentence. Fails by throwing. */
@@ -47,6 +48,8 @@ export interface ConformanceTarget {
   reopen?(overrides?: Partial<BackendOptions>): Promise<Backend>
   advance(ms: number): Promise<void>
   now(): number
+  /** Publishes a message to the queue of the job as another program would: undefined where none can. */
+  publishAsStranger?(job: Job): Promise<void>
 }
 
 const WORKER = 'conformance'

@@ -7,6 +7,7 @@ import { model } from './model.ts'
 import { moving } from './moving.ts'
 import { publishing } from './publishing.ts'
 import { steering } from './steering.ts'
+import { strangers } from './strangers.ts'
 import { watching } from './watching.ts'
 
 /** What every backend must do, as data: run each with `runCase` in the test framework of your choice. */
@@ -14,6 +15,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...moving,
   ...lasting,
   ...steering,
+  ...strangers,
   ...[...watching, ...documents, ...following, ...arriving, ...publishing, ...model].map(aboutLedgers),
 ]
 
