@@ -240,6 +240,16 @@ export class Inbox {
     if (tooMany > 0) await this.#parts.giveBack(this.#buffer.splice(-tooMany))
   }
 
+  /** A consumer that begins when its channel was left already must not take anything. */
+  async #unlessLate(feed: Feed, consuming: Promise<{ consumerTag: string }>): Promise<void> {
+    try {
+      const { consumerTag } = await consuming
+      if (this.#feed !== feed) await feed.channel.cancel(consumerTag)
+    } catch {
+      // Then there is none.
+    }
+  }
+
   /** Over a channel that did not answer nothing is asked any more; what came over it is still in hand. */
   #leave(): void {
     const feed = this.#feed
