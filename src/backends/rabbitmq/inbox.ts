@@ -231,9 +231,7 @@ export class Inbox {
     })
     // A queue without a leader answers nothing; the others of the connection are well.
     const { link, timeoutMs } = this.#parts
-    consuming
-      .then(({ consumerTag }) => this.#feed === feed || feed.channel.cancel(consumerTag))
-      .catch(() => {})
+    void this.#unlessLate(feed, consuming)
     consumer.tag = (await link.answer(consuming, timeoutMs, 'check')).consumerTag
     if (!consumer.isGone) feed.consumer = consumer
     const tooMany = this.#buffer.length - Math.max(prefetch, this.#wanted) * 2
