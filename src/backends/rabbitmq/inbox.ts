@@ -1,6 +1,5 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
 import { systemClock } from '../../clock.ts'
-import { BackendError } from '../../job/errors.ts'
 import { coded } from './faults.ts'
 import type { Link } from './link.ts'
 import { closed } from './link.ts'
@@ -50,6 +49,8 @@ function nextFence(): number {
 
 export interface InboxParts {
   readonly link: Link
+  /** Of a call to the server. */
+  readonly timeoutMs: number
   /** Sees to it that the queue is there, and answers its name. */
   readonly ready: () => Promise<string>
   readonly unpack: (message: ConsumeMessage) => readonly Received[]
@@ -97,9 +98,7 @@ export class Inbox {
 
   constructor(parts: InboxParts) {
     this.#parts = parts
-    parts.link.onLost((error) => {
-      if (!(error instanceof BackendError) || error.code === 'CLOSED') this.#lose(error)
-    })
+    parts.link.onLost((error) => this.#lose(error))
   }
 
   /** Messages that came, and were neither acknowledged nor given back. */
@@ -187,7 +186,7 @@ export class Inbox {
   async #fed(): Promise<Feed> {
     const model = await this.#parts.link.up(RECONNECT_MS)
     if (this.#feed?.model === model && this.#feed.unacked.isOpen) return this.#feed
-    const channel = await model.createChannel()
+    const channel = await this.#answer(model.createChannel())
     const feed: Feed = { model, channel, unacked: new Unacked(channel), consumer: undefined }
     const lose = (error: unknown): void => {
       if (this.#feed === feed) this.#lose(error)
@@ -201,14 +200,15 @@ export class Inbox {
   async #consume(feed: Feed, prefetch: number): Promise<void> {
     const name = await this.#parts.ready()
     await this.#cancel(feed)
-    await feed.channel.prefetch(prefetch)
-    const { consumerTag: tag } = await feed.channel.consume(name, (message) => {
+    await this.#answer(feed.channel.prefetch(prefetch))
+    const consuming = feed.channel.consume(name, (message) => {
       if (message !== null) return this.#arrived(feed, message)
       // The queue was deleted, or its leader went: it is made and consumed anew.
       feed.consumer = undefined
       this.#parts.gone()
       if (this.#feed === feed) void this.#tend()
     })
+    const { consumerTag: tag } = await this.#answer(consuming)
     feed.consumer = { tag, prefetch }
     const tooMany = this.#buffer.length - Math.max(prefetch, this.#wanted) * 2
     if (tooMany > 0) await this.#parts.giveBack(this.#buffer.splice(-tooMany))
@@ -218,7 +218,11 @@ export class Inbox {
     const { consumer } = feed
     if (consumer === undefined) return
     feed.consumer = undefined
-    await feed.channel.cancel(consumer.tag)
+    await this.#answer(feed.channel.cancel(consumer.tag))
+  }
+
+  #answer<T>(call: Promise<T>): Promise<T> {
+    return this.#parts.link.answer(call, this.#parts.timeoutMs)
   }
 
   #arrived(feed: Feed, message: ConsumeMessage): void {

@@ -15,6 +15,7 @@ export class Link {
   readonly #stopping = new AbortController()
   readonly #running: Promise<void>
   readonly #lostListeners = new Set<(error: Error) => void>()
+  readonly #calls = new Set<(error: Error) => void>()
   #waiting: (() => void)[] = []
   #model: ChannelModel | undefined
   #lose: ((error: Error) => void) | undefined
@@ -37,7 +38,7 @@ export class Link {
     return this.#model
   }
 
-  /** Told each time the connection is lost, or found blocked. */
+  /** Told each time the connection is lost. */
   onLost(listener: (error: Error) => void): void {
     this.#lostListeners.add(listener)
   }
@@ -63,9 +64,30 @@ export class Link {
     return this.up(0)
   }
 
-  /** Gives up a connection that does not answer. */
-  reset(reason: string): void {
-    this.#lose?.(new Error(reason))
+  /**
+   * What a call over the connection comes to. @throws as soon as the connection is lost or blocked; and where no answer comes in
+   * time, for then it is given up: the library would wait for it until heartbeats were missed
+   */
+  answer<T>(call: Promise<T>, ms: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        cancel()
+        this.#calls.delete(fail)
+      }
+      const fail = (error: Error): void => {
+        end()
+        reject(error)
+      }
+      const cancel = systemClock.after(ms, () => {
+        fail(late(ms))
+        this.#lose?.(late(ms))
+      })
+      this.#calls.add(fail)
+      call.then((value) => {
+        end()
+        resolve(value)
+      }, fail)
+    })
   }
 
   async close(): Promise<void> {
@@ -101,7 +123,7 @@ export class Link {
     })
     model.on('blocked', (reason) => {
       this.#blocked = reason
-      for (const listener of this.#lostListeners) listener(blockedBy(reason))
+      this.#fail(blockedBy(reason))
     })
     model.on('unblocked', () => {
       this.#blocked = undefined
@@ -114,10 +136,15 @@ export class Link {
     this.#model = undefined
     this.#blocked = undefined
     this.#lastError = error
+    this.#fail(error)
     for (const listener of this.#lostListeners) listener(error)
     // One that does not answer ends by its missing heartbeats.
     const closing = model.close().catch(() => {})
     if (this.#stopping.signal.aborted) await Promise.race([closing, sleep(systemClock, 1000)])
+  }
+
+  #fail(error: Error): void {
+    for (const fail of this.#calls) fail(error)
   }
 
   #change(ms: number, signal?: AbortSignal): Promise<void> {
@@ -138,6 +165,14 @@ export function blockedBy(reason: string): BackendError {
     'BACKEND_FULL',
     `rabbitmq takes no messages for now: it is short of memory or disk (${reason}); nothing was accepted`,
     { retryAfterMs: 5000 },
+  )
+}
+
+function late(ms: number): BackendError {
+  return new BackendError(
+    'BACKEND_UNAVAILABLE',
+    `rabbitmq did not answer within ${Math.round(ms)} ms; whether it took what was published is unknown: enqueue again with the same id`,
+    { retryAfterMs: 1000 },
   )
 }
 

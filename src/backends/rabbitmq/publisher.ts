@@ -32,15 +32,10 @@ export class Publisher {
   readonly #link: Link
   readonly #timeoutMs: number
   #open: { readonly model: ChannelModel; readonly channel: Promise<Confirmed> } | undefined
-  readonly #calls = new Set<(error: Error) => void>()
 
   constructor(link: Link, timeoutMs: number) {
     this.#link = link
     this.#timeoutMs = timeoutMs
-    link.onLost((error) => {
-      // The channel tells of its own end; a server that takes nothing does not.
-      if (error instanceof BackendError) for (const fail of this.#calls) fail(error)
-    })
   }
 
   /**
@@ -72,8 +67,8 @@ export class Publisher {
   ): Promise<void> {
     const leftMs = (): number => until - systemClock.elapsed()
     const model = await this.#link.up(leftMs())
-    const channel = await this.#inTime(this.#channel(model), leftMs())
-    await this.#inTime(channel.send(messages, verdicts), leftMs())
+    const channel = await this.#link.answer(this.#channel(model), leftMs())
+    await this.#link.answer(channel.send(messages, verdicts), leftMs())
   }
 
   #channel(model: ChannelModel): Promise<Confirmed> {
@@ -87,34 +82,6 @@ export class Publisher {
       channel.then(({ ended }) => ended.then(forget), forget)
     }
     return this.#open.channel
-  }
-
-  #inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const end = (): void => {
-        cancel()
-        this.#calls.delete(fail)
-      }
-      const fail = (error: Error): void => {
-        end()
-        reject(error)
-      }
-      const cancel = systemClock.after(ms, () => {
-        this.#link.reset('it did not answer')
-        fail(
-          new BackendError(
-            'BACKEND_UNAVAILABLE',
-            `rabbitmq did not confirm within ${this.#timeoutMs} ms; whether the message was taken is unknown: enqueue again with the same id`,
-            { retryAfterMs: 1000 },
-          ),
-        )
-      })
-      this.#calls.add(fail)
-      work.then((value) => {
-        end()
-        resolve(value)
-      }, fail)
-    })
   }
 }
 

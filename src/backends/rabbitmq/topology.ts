@@ -1,5 +1,5 @@
 import type { Channel, ChannelModel } from 'amqplib'
-import { mismatch, missing } from './faults.ts'
+import { coded, mismatch, missing } from './faults.ts'
 import type { Link } from './link.ts'
 import type { Route } from './message.ts'
 import type { Names, QueueShape } from './names.ts'
@@ -50,10 +50,15 @@ export class Topology {
     })
   }
 
-  /** How many messages wait there. */
+  /** How many messages wait there. @throws BackendError, also where it is gone */
   async count({ name }: QueueShape): Promise<number> {
-    const { messageCount } = await this.#do((channel) => channel.checkQueue(name))
-    return messageCount
+    try {
+      const { messageCount } = await this.#do((channel) => channel.checkQueue(name))
+      return messageCount
+    } catch (error) {
+      this.forget()
+      throw coded(error, 'did not count a queue')
+    }
   }
 
   /** Everything is looked for again. */
@@ -86,7 +91,7 @@ export class Topology {
       const { code } = error as { code?: unknown }
       if (code === PRECONDITION_FAILED) throw mismatch(shape, error as Error)
       if (code === NOT_FOUND && !this.#declares) throw missing(shape, error as Error)
-      throw error
+      throw coded(error, 'did not make a queue')
     }
     for (const [exchange, key] of bindings) {
       if (exchange === this.#names.jobs || exchange === this.#names.dead)
@@ -105,7 +110,8 @@ export class Topology {
   #do<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
     const done = this.#last.then(async () => {
       const model = await this.#link.up(this.#timeoutMs)
-      return work(await this.#channel(model))
+      const channel = await this.#link.answer(this.#channel(model), this.#timeoutMs)
+      return this.#link.answer(work(channel), this.#timeoutMs)
     })
     this.#last = done.catch(() => {})
     return done

@@ -157,6 +157,7 @@ export class Wire {
     if (inbox === undefined) {
       inbox = new Inbox({
         link: this.#consuming,
+        timeoutMs: this.#options.timeoutMs,
         ready: async () => {
           await this.topology.queue(queue)
           return this.names.work(queue).name
