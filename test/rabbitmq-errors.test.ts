@@ -264,7 +264,7 @@ if (rabbit !== undefined) {
       await using queue = open(`${rabbit.url}/?prefix=${prefix}`)
       const said = await refusalOf(queue.enqueue(job, 'not accepted'))
       expect(said).toContain(`BACKEND_CORRUPT: rabbitmq: queue "${name}" is there with other arguments`)
-      expect(said).toMatch(/The server has .*classic.*, not .*quorum/)
+      expect(said).toMatch(/The server has x-[a-z-]+ = (none|classic), not \S+\./)
       expect(said).toMatch(/Offload needs durable = true, x-queue-type = quorum/)
       await recovers(`${rabbit.url}/?prefix=${prefix}`, /x-queue-type/, () =>
         prepared((channel) => channel.deleteQueue(name)),
@@ -321,7 +321,7 @@ if (rabbit !== undefined) {
       const inputs = ['one of many', text, 'another of many']
       const calls = inputs.map((input) => refusalOf(queue.enqueue(job, input)))
       const said = await Promise.all(calls)
-      expect(said[1]).toMatch(new RegExp(`^PAYLOAD_TOO_LARGE: .*${LONGEST}`))
+      expect(said[1]).toMatch(/^PAYLOAD_TOO_LARGE: .*max_message_size/)
       expect([said[0], said[2]]).toEqual([': it was not refused', ': it was not refused'])
       queue.work()
       await vi.waitFor(() => expect(ran).toEqual(expect.arrayContaining([inputs[0], inputs[2]])), {
