@@ -4,6 +4,7 @@ import { coded } from './faults.ts'
 import type { Link } from './link.ts'
 import { closed } from './link.ts'
 import type { Received } from './message.ts'
+import type { InHand } from './unacked.ts'
 import { Unacked } from './unacked.ts'
 
 /** Where nobody asks for so long, no more messages come … */
@@ -36,6 +37,7 @@ export interface Part extends Received {
   readonly delivery: Delivery
   /** Grows with every delivery. */
   readonly fence: number
+  /** Settled, or given back. */
   isEnded: boolean
 }
 
@@ -67,8 +69,10 @@ interface Waiter {
 }
 
 interface Consumer {
-  readonly tag: string
+  tag: string
   readonly prefetch: number
+  readonly inHand: InHand
+  isGone: boolean
 }
 
 interface Feed {
@@ -144,6 +148,12 @@ export class Inbox {
     })
   }
 
+  /** They wait here again, first of all. */
+  putBack(parts: readonly Part[]): void {
+    this.#buffer.unshift(...parts.filter(({ delivery }) => delivery.unacked.isOpen))
+    this.#rest()
+  }
+
   /** Messages are about to be acknowledged: where nobody asks, none must come in their place. */
   settling(): void {
     if (this.#waiters.size === 0) void this.#stop()
@@ -165,22 +175,17 @@ export class Inbox {
     try {
       while (this.#waiters.size > 0 && !this.#isClosed) {
         const feed = await this.#fed()
-        const prefetch = this.#prefetch(feed)
-        if (feed.consumer !== undefined && isAsGood(feed.consumer.prefetch, prefetch)) break
-        await this.#consume(feed, prefetch)
+        const wanted = Math.ceil(this.#wanted / this.#density)
+        const isServed = this.#buffer.length > 0
+        if (feed.consumer !== undefined && (isServed || isAsGood(feed.consumer, wanted))) break
+        await this.#consume(feed, prefetchOf(wanted))
       }
     } catch (error) {
+      this.#parts.gone()
       for (const waiter of this.#drop()) waiter.reject(coded(error, 'cannot be consumed from'))
     }
     this.#tending = false
-  }
-
-  /** Messages ahead: room for what is wanted beside what is in hand; of many, in steps of two. */
-  #prefetch({ unacked }: Feed): number {
-    const buffered = new Set(this.#buffer.map(({ delivery }) => delivery)).size
-    const inHand = Math.max(0, unacked.size - buffered)
-    const least = inHand + Math.ceil(this.#wanted / this.#density)
-    return least <= FEW ? least : Math.min(MOST_PREFETCHED, 2 ** Math.ceil(Math.log2(least)))
+    this.#rest()
   }
 
   async #fed(): Promise<Feed> {
@@ -201,15 +206,17 @@ export class Inbox {
     const name = await this.#parts.ready()
     await this.#cancel(feed)
     await this.#answer(feed.channel.prefetch(prefetch))
+    const consumer: Consumer = { tag: '', prefetch, inHand: { count: 0 }, isGone: false }
     const consuming = feed.channel.consume(name, (message) => {
-      if (message !== null) return this.#arrived(feed, message)
+      if (message !== null) return this.#arrived(feed, consumer, message)
       // The queue was deleted, or its leader went: it is made and consumed anew.
-      feed.consumer = undefined
+      consumer.isGone = true
       this.#parts.gone()
+      if (feed.consumer === consumer) feed.consumer = undefined
       if (this.#feed === feed) void this.#tend()
     })
-    const { consumerTag: tag } = await this.#answer(consuming)
-    feed.consumer = { tag, prefetch }
+    consumer.tag = (await this.#answer(consuming)).consumerTag
+    if (!consumer.isGone) feed.consumer = consumer
     const tooMany = this.#buffer.length - Math.max(prefetch, this.#wanted) * 2
     if (tooMany > 0) await this.#parts.giveBack(this.#buffer.splice(-tooMany))
   }
@@ -225,8 +232,8 @@ export class Inbox {
     return this.#parts.link.answer(call, this.#parts.timeoutMs)
   }
 
-  #arrived(feed: Feed, message: ConsumeMessage): void {
-    feed.unacked.add(message)
+  #arrived(feed: Feed, { inHand }: Consumer, message: ConsumeMessage): void {
+    feed.unacked.add(message, inHand)
     const jobs = this.#parts.unpack(message)
     this.#density += (jobs.length - this.#density) / 8
     const delivery = new Delivery(message, feed.unacked, jobs.length)
@@ -274,6 +281,7 @@ export class Inbox {
   #lose(error: unknown): void {
     this.#feed = undefined
     this.#buffer = []
+    this.#parts.gone()
     for (const waiter of this.#drop()) waiter.reject(coded(error, 'went away while jobs were waited for'))
   }
 
@@ -284,7 +292,12 @@ export class Inbox {
   }
 }
 
-/** Starting anew costs a round trip or two: it is done for more, and for much less. */
-function isAsGood(prefetch: number, wanted: number): boolean {
-  return prefetch >= wanted && prefetch <= wanted * 4
+/** Messages ahead: so many as are wanted; of many twice so many, in steps of two, for the server counts what is in hand. */
+function prefetchOf(wanted: number): number {
+  return wanted <= FEW ? wanted : Math.min(MOST_PREFETCHED, 2 ** Math.ceil(Math.log2(wanted * 2)))
+}
+
+/** Starting anew costs a round trip or two: it is done where there is little room left, or far too much. */
+function isAsGood({ prefetch, inHand }: Consumer, wanted: number): boolean {
+  return prefetch - inHand.count >= wanted / 4 && prefetch <= Math.max(FEW, wanted * 8)
 }

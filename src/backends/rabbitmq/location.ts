@@ -50,7 +50,7 @@ export function locate(rest: string, tls: boolean): Location {
     prefix: prefixOf(options.get('prefix')),
     declare: flag(options.get('declare'), 'declare', true),
     packed: packedOf(options.get('packed')),
-    heartbeat: count(options.get('heartbeat'), 'heartbeat') ?? DEFAULTS.heartbeat,
+    heartbeat: heartbeatOf(options.get('heartbeat')),
     ackTimeoutMs: ackTimeoutOf(options.get('ackTimeout')),
   }
 }
@@ -95,6 +95,13 @@ function packedOf(text: string | null): number {
   const jobs = count(text, 'packed') ?? 0
   if (jobs < 1 || jobs > PACKED) throw invalid(`packs 1 to ${PACKED} jobs into a message`)
   return jobs
+}
+
+/** Without one, nobody is told of a server that went away. */
+function heartbeatOf(text: string | null): number {
+  const seconds = count(text, 'heartbeat') ?? DEFAULTS.heartbeat
+  if (seconds > 0) return seconds
+  throw invalid('needs a heartbeat of at least a second')
 }
 
 function count(text: string | null, what: string): number | undefined {

@@ -19,15 +19,18 @@ describe('the names of one prefix', () => {
     expect(names.dead).toBe('shop.dead')
     expect(names.work('mail').name).toBe('shop.jobs.mail')
     expect(names.deadLetters('mail').name).toBe('shop.dead.mail')
-    expect(names.delay(125).name).toBe('shop.delay.125')
+    expect(names.delay('mail', 125).name).toBe('shop.delay.mail.125')
   })
 
   test('are never those of another queue, of its dead letters or of a delay', () => {
     fc.assert(
       fc.property(fc.uniqueArray(anyName, { maxLength: 8 }), (queues) => {
         const all = [
-          ...queues.flatMap((queue) => [names.work(queue).name, names.deadLetters(queue).name]),
-          ...[0, 1, 2].map((level) => names.delay(SHORTEST_MS * 2 ** level).name),
+          ...queues.flatMap((queue) => [
+            names.work(queue).name,
+            names.deadLetters(queue).name,
+            ...[0, 1, 2].map((level) => names.delay(queue, SHORTEST_MS * 2 ** level).name),
+          ]),
         ]
         expect(new Set(all).size).toBe(all.length)
       }),
@@ -53,12 +56,13 @@ describe('the names of one prefix', () => {
       'x-dead-letter-routing-key': 'mail',
     })
     expect(names.deadLetters('mail').arguments).toEqual({ 'x-queue-type': 'quorum' })
-    expect(names.delay(250).arguments).toEqual({
+    expect(names.delay('mail', 250).arguments).toEqual({
       'x-queue-type': 'quorum',
       'x-overflow': 'reject-publish',
       'x-dead-letter-strategy': 'at-least-once',
       'x-message-ttl': 250,
       'x-dead-letter-exchange': 'shop.jobs',
+      'x-dead-letter-routing-key': 'mail',
     })
   })
 })

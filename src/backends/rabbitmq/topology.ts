@@ -32,22 +32,27 @@ export class Topology {
   queue(queue: string): Promise<void> {
     const { jobs, dead, work, deadLetters } = this.#names
     return this.#once(`queue ${queue}`, async () => {
-      await this.#queue(deadLetters(queue), [[dead, queue]])
-      const routes = this.#routes.filter((route) => route.queue === queue)
-      await this.#queue(work(queue), [
-        [jobs, queue],
-        ...routes.map(({ exchange, key }): [string, string] => [exchange, key]),
-      ])
+      await this.#exchange(dead)
+      await this.#queue(deadLetters(queue))
+      await this.#bind(deadLetters(queue), dead, queue)
+      await this.#exchange(jobs)
+      await this.#queue(work(queue))
+      await this.#bind(work(queue), jobs, queue)
+    })
+  }
+
+  /** What leads from the exchanges of strangers to the queue. @throws BackendError where one is missing */
+  routes(queue: string): Promise<void> {
+    return this.#once(`routes ${queue}`, async () => {
+      for (const route of this.#routes)
+        if (route.queue === queue) await this.#bind(this.#names.work(queue), route.exchange, route.key)
     })
   }
 
   /** The rung of the ladder that holds messages for so long. */
-  delay(ms: number): Promise<void> {
-    const shape = this.#names.delay(ms)
-    return this.#once(shape.name, async () => {
-      await this.#exchange(shape.name, 'fanout')
-      await this.#queue(shape, [[shape.name, '']])
-    })
+  delay(queue: string, ms: number): Promise<void> {
+    const shape = this.#names.delay(queue, ms)
+    return this.#once(shape.name, () => this.#queue(shape))
   }
 
   /** How many messages wait there. @throws BackendError, also where it is gone */
@@ -79,31 +84,36 @@ export class Topology {
     return there
   }
 
-  async #queue(
-    shape: QueueShape,
-    bindings: readonly (readonly [exchange: string, key: string])[],
-  ): Promise<void> {
+  async #queue(shape: QueueShape): Promise<void> {
     const { name } = shape
     try {
-      if (!this.#declares) return void (await this.#do((channel) => channel.checkQueue(name)))
-      await this.#do((channel) => channel.assertQueue(name, { durable: true, arguments: shape.arguments }))
+      if (this.#declares)
+        await this.#do((channel) => channel.assertQueue(name, { durable: true, arguments: shape.arguments }))
+      else await this.#do((channel) => channel.checkQueue(name))
     } catch (error) {
       const { code } = error as { code?: unknown }
       if (code === PRECONDITION_FAILED) throw mismatch(shape, error as Error)
       if (code === NOT_FOUND && !this.#declares) throw missing(shape, error as Error)
       throw coded(error, 'did not make a queue')
     }
-    for (const [exchange, key] of bindings) {
-      if (exchange === this.#names.jobs || exchange === this.#names.dead)
-        await this.#exchange(exchange, 'direct')
-      await this.#do((channel) => channel.bindQueue(name, exchange, key))
+  }
+
+  async #exchange(name: string): Promise<void> {
+    if (!this.#declares) return
+    try {
+      await this.#do((channel) => channel.assertExchange(name, 'direct', { durable: true }))
+    } catch (error) {
+      throw coded(error, 'did not make an exchange')
     }
   }
 
-  #exchange(name: string, type: 'direct' | 'fanout'): Promise<void> {
-    return this.#once(`exchange ${name}`, async () => {
-      if (this.#declares) await this.#do((channel) => channel.assertExchange(name, type, { durable: true }))
-    })
+  async #bind({ name }: QueueShape, exchange: string, key: string): Promise<void> {
+    if (!this.#declares) return
+    try {
+      await this.#do((channel) => channel.bindQueue(name, exchange, key))
+    } catch (error) {
+      throw coded(error, `did not bind queue "${name}" to exchange "${exchange}"`)
+    }
   }
 
   /** One at a time: a refusal closes the channel, and must not end another call. */
