@@ -214,7 +214,7 @@ export class Alone implements Broker {
     const leftMs = runAt - this.#options.clock.now()
     if (leftMs <= 0) return { ...message, exchange: names.jobs, key: queue }
     const rung = rungOf(leftMs)
-    return { ...message, exchange: '', key: names.delay(queue, rung).name, rung }
+    return { ...message, exchange: names.delays, key: names.delay(queue, rung).name, rung }
   }
 
   #publish(messages: readonly Placed[]): ReturnType<Wire['publish']> {
