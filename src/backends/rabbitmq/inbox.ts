@@ -115,9 +115,7 @@ export class Inbox {
     if (signal.aborted) return Promise.resolve([])
     if (this.#isClosed) return Promise.reject(closed())
     this.#cancelIdle?.()
-    let wanted = limit
-    for (const waiter of this.#waiters) wanted += waiter.limit
-    this.#wanted = Math.max(wanted, Math.floor(this.#wanted / 2))
+    this.#wanted = Math.max(this.#asked() + limit, Math.floor(this.#wanted / 2))
     if (this.#buffer.length > 0 && this.#waiters.size === 0) {
       const taken = this.#buffer.splice(0, limit)
       this.#rest()
@@ -175,10 +173,9 @@ export class Inbox {
     try {
       while (this.#waiters.size > 0 && !this.#isClosed) {
         const feed = await this.#fed()
-        const wanted = Math.ceil(this.#wanted / this.#density)
         const isServed = this.#buffer.length > 0
-        if (feed.consumer !== undefined && (isServed || isAsGood(feed.consumer, wanted))) break
-        await this.#consume(feed, prefetchOf(wanted))
+        if (feed.consumer !== undefined && (isServed || this.#isAsGood(feed.consumer))) break
+        await this.#consume(feed, prefetchOf(Math.ceil(this.#asked() / this.#density)))
       }
     } catch (error) {
       this.#parts.gone()
@@ -186,6 +183,21 @@ export class Inbox {
     }
     this.#tending = false
     this.#rest()
+  }
+
+  /** Jobs that are waited for. */
+  #asked(): number {
+    let asked = 0
+    for (const { limit } of this.#waiters) asked += limit
+    return asked
+  }
+
+  /** Starting anew costs a round trip or two: it is done where there is little room left, or far too much. */
+  #isAsGood({ prefetch, inHand }: Consumer): boolean {
+    const room = prefetch - inHand.count
+    return (
+      room * this.#density >= this.#asked() / 4 && prefetch * this.#density <= Math.max(FEW, this.#wanted * 8)
+    )
   }
 
   async #fed(): Promise<Feed> {
@@ -295,9 +307,4 @@ export class Inbox {
 /** Messages ahead: so many as are wanted; of many twice so many, in steps of two, for the server counts what is in hand. */
 function prefetchOf(wanted: number): number {
   return wanted <= FEW ? wanted : Math.min(MOST_PREFETCHED, 2 ** Math.ceil(Math.log2(wanted * 2)))
-}
-
-/** Starting anew costs a round trip or two: it is done where there is little room left, or far too much. */
-function isAsGood({ prefetch, inHand }: Consumer, wanted: number): boolean {
-  return prefetch - inHand.count >= wanted / 4 && prefetch <= Math.max(FEW, wanted * 8)
 }
