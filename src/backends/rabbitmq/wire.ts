@@ -11,7 +11,7 @@ import type { Publisher as By, Content, Route } from './message.ts'
 import { contentOf, received } from './message.ts'
 import type { Names } from './names.ts'
 import { namesOf } from './names.ts'
-import { packOf } from './pack.ts'
+import { isPack, packOf } from './pack.ts'
 import type { Outgoing, Verdict } from './publisher.ts'
 import { isMissing, Publisher } from './publisher.ts'
 import { Topology } from './topology.ts'
@@ -137,16 +137,15 @@ export class Wire {
     await Promise.all([this.#publishing.close(), this.#consuming.close()])
   }
 
-  /** As it was received; a job out of a pack alone. */
+  /** As it was received; a job out of a pack alone. What a stranger published stays a stranger's: the ledger does not know it yet. */
   #copyOf({ job, attempts, delivery }: Part): Outgoing {
     const { content, properties } = delivery.message
     const own = this.messageOf([job], attempts)
-    const isWhole = delivery.left === 1 && properties.contentType === 'application/json'
     return {
       exchange: this.names.jobs,
       key: job.queue,
-      body: isWhole ? content : own.body,
-      properties: isWhole ? { ...own.properties, appId: properties.appId } : own.properties,
+      body: isPack(properties) ? own.body : content,
+      properties: { ...own.properties, appId: properties.appId },
     }
   }
 
