@@ -31,9 +31,12 @@ const pika = await needs('python3 with pika', async () => {
 
 const env = { ...process.env, AMQP_URL: `${rabbit?.url}/%2F`, PYTHONPATH: pika?.path }
 
+const python = (...words: readonly string[]): Promise<{ stdout: string }> =>
+  run('python3', [orders, ...words], { env })
+
 /** Publishes from Python. Answers the trace context that it was published with. */
 async function place(order: string): Promise<string> {
-  const { stdout } = await run('python3', [orders, 'place', order], { env })
+  const { stdout } = await python('place', order)
   const { placed, traceparent } = JSON.parse(stdout)
   expect(placed).toBe(order)
   return traceparent
@@ -51,6 +54,7 @@ async function follow(): Promise<AsyncIterator<string>> {
 describe.skipIf(rabbit === undefined || pika === undefined)('a program in Python on the same server', () => {
   test('publishes plain JSON to its own exchange, which is a job here, with its trace context', async () => {
     await using queue = openQueue(rabbit?.url ?? '', 'memory:')
+    expect((await python('place')).stdout).toBe('')
     await expect(place('41')).rejects.toThrow('start shop.ts first')
     const worker = queue.work()
     let trace = ''

@@ -18,9 +18,10 @@ export async function redrive(url: string, queue: string, prefix = 'offload'): P
     })
     const dead = `${prefix}.dead.${queue}`
     const { messageCount } = await channel.checkQueue(dead)
-    for (let moved = 0; moved < messageCount; moved++) {
+    let moved = 0
+    for (; moved < messageCount; moved++) {
       const letter = await channel.get(dead)
-      if (letter === false) return moved
+      if (letter === false) break
       const { headers, expiration: _, ...properties } = letter.properties
       const kept = Object.entries(headers ?? {}).filter(([name]) => !OF_THE_END.test(name))
       channel.publish(`${prefix}.jobs`, queue, letter.content, {
@@ -32,7 +33,9 @@ export async function redrive(url: string, queue: string, prefix = 'offload'): P
       if (isReturned) throw new Error(`no queue is bound to ${prefix}.jobs with the key ${queue}`)
       channel.ack(letter)
     }
-    return messageCount
+    // Else the last acknowledgement could be overtaken by the end of the connection.
+    await channel.close()
+    return moved
   } finally {
     await connection.close()
   }
