@@ -22,9 +22,9 @@ const names = namesOf('offload')
 
 /** What a page of definitions has of each kind. */
 interface Definitions {
-  readonly exchanges: readonly { readonly name: string; readonly type: string }[]
-  readonly queues: readonly (QueueShape & { readonly durable: boolean })[]
-  readonly bindings: readonly { readonly source: string; readonly destination: string }[]
+  readonly exchanges?: readonly { readonly name: string }[]
+  readonly queues: readonly QueueShape[]
+  readonly bindings?: readonly { readonly source: string }[]
 }
 
 const [work, rung] = [...page.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text) as [
@@ -66,24 +66,26 @@ describe('what the page says of RabbitMQ', () => {
       quoted(name)[0],
       Object.fromEntries(quoted(shape).map((argument) => argument.split(': '))),
     ])
-    const declared = [names.work('{queue}'), names.deadLetters('{queue}'), names.delay(125)].map((shape) => [
-      shape.name.replace('125', '{ms}'),
-      Object.fromEntries(
-        Object.entries(shape.arguments).map(([name, value]) => [name, value === 125 ? '{ms}' : value]),
-      ),
-    ])
+    const declared = [names.work('{queue}'), names.deadLetters('{queue}'), names.delay('{queue}', 125)].map(
+      (shape) => [
+        shape.name.replace('125', '{ms}'),
+        Object.fromEntries(
+          Object.entries(shape.arguments).map(([name, value]) => [name, value === 125 ? '{ms}' : value]),
+        ),
+      ],
+    )
     expect(said).toEqual(declared)
   })
 
   test('definitions are what Offload itself would declare', () => {
     const { exchanges, queues, bindings } = definitions(work)
-    expect(exchanges.map(({ name }) => name)).toEqual([names.jobs, names.dead])
+    expect(exchanges?.map(({ name }) => name)).toEqual([names.jobs, names.dead])
     expect(queues).toMatchObject([names.work('default'), names.deadLetters('default')])
     expect(bindings).toMatchObject([
       { source: names.jobs, destination: names.work('default').name, routing_key: 'default' },
       { source: names.dead, destination: names.deadLetters('default').name, routing_key: 'default' },
     ])
-    expect(definitions(rung).queues).toMatchObject([names.delay(125)])
+    expect(definitions(rung).queues).toEqual([expect.objectContaining(names.delay('default', 125))])
   })
 
   test('the ladder has every rung that there is', () => {
@@ -162,7 +164,7 @@ describe.skipIf(rabbit === undefined)('what the page tells operations to do', ()
   const url = rabbit?.url ?? ''
   const ctl = async (...words: readonly string[]): Promise<string> => (await rabbit?.ctl(...words)) ?? ''
   const of = (vhost: string): string => `${url.replace('guest:guest', 'app:secret')}/${vhost}`
-  const [makes, routed, beside, alone, enqueues] = [
+  const [makes, routed, makesAlone, beside, alone, enqueues] = [
     ...page.matchAll(/^rabbitmqctl set_permissions app ('.*') ('.*') ('.*')$/gm),
   ].map(([, ...patterns]) => patterns.map((pattern) => pattern.slice(1, -1)))
 
@@ -183,21 +185,21 @@ describe.skipIf(rabbit === undefined)('what the page tells operations to do', ()
     await made(vhost)
     const all = [definitions(work), ...ladder.map((ms) => definitions(rung.replaceAll('125', String(ms))))]
     const each = (kind: keyof Definitions): object[] =>
-      all.flatMap((one) => one[kind].map((known) => ({ ...known, vhost })))
+      all.flatMap((one) => (one[kind] ?? []).map((known) => ({ ...known, vhost })))
     const whole = { exchanges: each('exchanges'), queues: each('queues'), bindings: each('bindings') }
     const file = join(rabbit?.folder ?? '', `${vhost}.json`)
     writeFileSync(file, JSON.stringify(whole))
     await ctl('import_definitions', file)
     await until('what was imported', async () => {
-      const sources = (await ctl('list_bindings', '-p', vhost, 'source_name')).split('\n')
-      return sources.filter((source) => source.startsWith('offload.')).length === whole.bindings.length
+      const there = await ctl('list_bindings', '-p', vhost, 'source_name')
+      return there.split('\n').filter((source) => source.startsWith('offload.')).length === 2
     })
   }
 
   test('whoever makes what is missing needs rights on names with the prefix alone', async () => {
     await made('makes')
-    await allow('makes', makes)
     for (const ledger of ['memory:', 'none']) {
+      await allow('makes', ledger === 'none' ? makesAlone : makes)
       const { queue } = opened(of('makes'), ledger)
       await queue.enqueue(greet, { name: ledger }, { delay: 300 })
       await hasRun(`${ledger} 1`)
