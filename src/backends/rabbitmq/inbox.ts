@@ -179,6 +179,7 @@ export class Inbox {
       }
     } catch (error) {
       this.#parts.gone()
+      this.#leave()
       for (const waiter of this.#drop()) waiter.reject(coded(error, 'cannot be consumed from'))
     }
     this.#tending = false
@@ -220,6 +221,7 @@ export class Inbox {
     await this.#answer(feed.channel.prefetch(prefetch))
     const consumer: Consumer = { tag: '', prefetch, inHand: { count: 0 }, isGone: false }
     const consuming = feed.channel.consume(name, (message) => {
+      if (message !== null && this.#feed !== feed) return feed.channel.nack(message)
       if (message !== null) return this.#arrived(feed, consumer, message)
       // The queue was deleted, or its leader went: it is made and consumed anew.
       consumer.isGone = true
@@ -227,10 +229,33 @@ export class Inbox {
       if (feed.consumer === consumer) feed.consumer = undefined
       if (this.#feed === feed) void this.#tend()
     })
-    consumer.tag = (await this.#answer(consuming)).consumerTag
+    // A queue without a leader answers nothing; the others of the connection are well.
+    const { link, timeoutMs } = this.#parts
+    consuming
+      .then(({ consumerTag }) => this.#feed === feed || feed.channel.cancel(consumerTag))
+      .catch(() => {})
+    consumer.tag = (await link.answer(consuming, timeoutMs, 'check')).consumerTag
     if (!consumer.isGone) feed.consumer = consumer
     const tooMany = this.#buffer.length - Math.max(prefetch, this.#wanted) * 2
     if (tooMany > 0) await this.#parts.giveBack(this.#buffer.splice(-tooMany))
+  }
+
+  /** A consumer that begins when its channel was left already must not take anything. */
+  async #unlessLate(feed: Feed, consuming: Promise<{ consumerTag: string }>): Promise<void> {
+    try {
+      const { consumerTag } = await consuming
+      if (this.#feed !== feed) await feed.channel.cancel(consumerTag)
+    } catch {
+      // Then there is none.
+    }
+  }
+
+  /** Over a channel that did not answer nothing is asked any more; what came over it is still in hand. */
+  #leave(): void {
+    const feed = this.#feed
+    if (feed === undefined || feed.consumer !== undefined) return
+    this.#feed = undefined
+    if (feed.unacked.size === 0) void feed.channel.close().catch(() => {})
   }
 
   async #cancel(feed: Feed): Promise<void> {
