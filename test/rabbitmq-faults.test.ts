@@ -1,10 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { Link } from '../scripts/servers/proxy.ts'
 import { startRabbit } from '../scripts/servers/rabbitmq.ts'
 import { startRedis } from '../scripts/servers/redis.ts'
+import { until } from '../scripts/servers/until.ts'
+import { problemOf } from '../src/http/problem.ts'
+import type { Scene } from './faults/scene.ts'
 import { Telling } from './faults/telling.ts'
-import type { TrioOptions } from './rabbitmq/trio.ts'
-import { Trio } from './rabbitmq/trio.ts'
+import type { Mode, TrioOptions } from './rabbitmq/trio.ts'
+import { modes, Trio } from './rabbitmq/trio.ts'
 import { needs } from './servers.ts'
 
 const telling = new Telling('rabbitmq')
@@ -14,16 +18,25 @@ const rounds = Number(process.env.OFFLOAD_FAULT_ROUNDS ?? 1)
 /** How long the server is stopped in the middle of everything: 40 for the figures. */
 const stoppedMs = Number(process.env.OFFLOAD_FAULT_STOPPED_SECONDS ?? 3) * 1000
 const WORK = 90
+/** So often each connection is cut, spread over what is said from its beginning on, the early bytes more densely: 200 for the figures. */
+const cuts = rounds >= 30 ? 200 : 8
+const CONVERSATION_BYTES = { up: 15_000, down: 6000 } as const
 const TIMEOUT_MS = 90_000
 const ROUND_MS = 60_000
+
+interface Links {
+  readonly all: readonly Link[]
+  readonly through: NonNullable<TrioOptions['through']>
+}
 
 const rabbit = await needs('rabbitmq', startRabbit)
 const redis = await needs('redis', startRedis)
 
 describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under load', () => {
   const server = rabbit as NonNullable<typeof rabbit>
+  const redisUrl = (redis as NonNullable<typeof redis>).url
   const loaded = (options?: TrioOptions): Trio => {
-    const trio = new Trio(server, (redis as NonNullable<typeof redis>).url, options)
+    const trio = new Trio(server, redisUrl, options)
     trio.work()
     trio.load()
     return trio
@@ -79,4 +92,119 @@ describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under loa
     },
     stoppedMs + TIMEOUT_MS,
   )
+
+  test.each([
+    ['memory', ['set_vm_memory_high_watermark', '0.0001'], ['set_vm_memory_high_watermark', '0.4']],
+    ['disk', ['set_disk_free_limit', '1000000GB'], ['set_disk_free_limit', '1MB']],
+  ] as const)(
+    'may be short of %s: beside a ledger jobs are accepted meanwhile, alone calls are refused at once; what is there runs',
+    async (short, on, off) => {
+      // Long enough for who waits for it to be told apart from who is told at once.
+      await using trio = new Trio(server, redisUrl, { timeoutMs: 300_000 })
+      const { none, sqlite, redis } = trio.scenes
+      const all = modes.map((mode) => ({ mode, scene: trio.scenes[mode] }))
+      trio.load()
+      const loads = async ({ scene }: { scene: Scene }): Promise<void> => {
+        await until('40 jobs', async () => scene.accepted.size > 40)
+        await scene.rest()
+      }
+      await Promise.all(all.map(loads))
+      const areThere = async (): Promise<boolean> => {
+        const messages = await trio.messages()
+        return all.every(({ mode, scene }) => messages[mode] === scene.accepted.size)
+      }
+      await until('the messages of all jobs', areThere)
+      const there = new Map(all.map(({ mode, scene }) => [mode, scene.accepted.size]))
+      await server.ctl(...on)
+      trio.load()
+      await until('a refusal', async () => none.refusals.size > 0)
+      for (const { scene } of [{ scene: sqlite }, { scene: redis }]) await scene.nextAcceptance()
+      trio.work()
+      for (const { mode, scene } of all)
+        await until('every job that was there', async () => scene.runs.size >= (there.get(mode) ?? 0))
+      // Longer than a lease: ends that need a message must not be given up.
+      await wait(2500)
+      expect(none.accepted.size).toBe(there.get('none'))
+      await server.ctl(...off)
+      await trio.flowsAgain()
+      await trio.flows()
+      await trio.survived(telling, `short of ${short}`)
+      expect([...sqlite.refusals, ...redis.refusals]).toEqual([])
+      expect([...none.refusals.keys()]).toEqual(['BACKEND_FULL'])
+      const { status, headers } = problemOf(none.lastRefusal)
+      expect([status, headers]).toMatchObject([503, { 'retry-after': '5' }])
+    },
+    TIMEOUT_MS,
+  )
+
+  describe('the network before it', () => {
+    /** A link for each producer and each worker. */
+    const linked = async (): Promise<Links> => {
+      const made = await Promise.all(
+        modes.map(() => Promise.all([Link.to(server.port), Link.to(server.port)])),
+      )
+      const at = (mode: Mode) => made[modes.indexOf(mode)] as [Link, Link]
+      const through = (mode: Mode) => {
+        const [producer, worker] = at(mode)
+        return { producer: `127.0.0.1:${producer.port}`, worker: `127.0.0.1:${worker.port}` }
+      }
+      return { all: made.flat(), through }
+    }
+
+    test(
+      'may cut connections at any byte of what they say, both ways: nothing is lost, nothing ends twice',
+      async () => {
+        const { all, through } = await linked()
+        await using trio = loaded({ through })
+        await trio.flows()
+        for (let cut = 0; cut < cuts; cut++) {
+          const way = cut % 2 === 0 ? 'up' : 'down'
+          const at = CONVERSATION_BYTES[way] * ((cut + 0.5) / cuts) ** 2
+          for (const link of all) {
+            link.cut()
+            link.cutAfter(Math.round(at), way)
+          }
+          await until('a cut of each connection', async () => !all.some(({ isCutAhead }) => isCutAhead))
+          await trio.flowsAgain()
+        }
+        await trio.flows()
+        await trio.survived(telling, `cut within the bytes ${cuts} times`)
+      },
+      cuts * 3000 + TIMEOUT_MS,
+    )
+
+    test(
+      'may swallow everything for longer than a call may take: all goes on when it opens',
+      async () => {
+        const { all, through } = await linked()
+        await using trio = loaded({ through })
+        await trio.flows()
+        const heal = all.map((link) => link.partition())
+        await wait(3000)
+        const refused = trio.scenes.none.refusals.get('BACKEND_UNAVAILABLE')
+        for (const open of heal) open()
+        await trio.flowsAgain()
+        await trio.flows()
+        await trio.survived(telling, 'behind a black hole for 3000 ms')
+        expect(refused).toBeGreaterThan(0)
+      },
+      TIMEOUT_MS,
+    )
+
+    test(
+      'may leave connections half open, where what is sent vanishes: they are made anew',
+      async () => {
+        const { all, through } = await linked()
+        await using trio = loaded({ through, query: 'heartbeat=1' })
+        for (const ways of [['up'], ['down'], ['up', 'down']] as const) {
+          await trio.flows()
+          for (const link of all) link.deafen(ways)
+          await trio.flowsAgain()
+        }
+        await trio.flows()
+        await trio.survived(telling, 'half-open connections, heartbeat=1')
+      },
+      TIMEOUT_MS,
+    )
+  })
 })

@@ -47,6 +47,8 @@ export class Scene implements AsyncDisposable {
   readonly runs = new Map<string, number>()
   /** The code of each call that was not accepted, and how often. */
   readonly refusals = new Map<string, number>()
+  /** What the last such call was told. */
+  lastRefusal: unknown
   readonly producer: Offload
   readonly worker: Offload
   readonly #places: Places
@@ -214,6 +216,7 @@ export class Scene implements AsyncDisposable {
         this.#lastAccepted = performance.now()
         return
       } catch (error) {
+        this.lastRefusal = error
         const { code = String(error) } = error as { code?: string }
         this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1)
         await wait(PAUSE_MS)

@@ -51,7 +51,7 @@ export class Trio implements AsyncDisposable {
         worker: this.#url(worker, mode),
         direct: this.#url(own, mode),
         ledger: ledgers[mode],
-        left: () => this.#left(mode),
+        left: async () => (await this.messages())[mode],
       }
       const { left: _, ...remembered } = places
       return new Scene(mode === 'none' ? places : remembered, {
@@ -99,6 +99,20 @@ export class Trio implements AsyncDisposable {
     return `${this.#prefix}-${mode}.jobs.default`
   }
 
+  /** How many are on the server, in every queue but the dead letters, those in hand among them. */
+  async messages(): Promise<Readonly<Record<Mode, number>>> {
+    const counts = { sqlite: 0, redis: 0, none: 0 }
+    const listed = await this.#rabbit.ctl('list_queues', '--quiet', 'name', 'messages')
+    for (const line of listed.split('\n')) {
+      const [name = '', messages] = line.split('\t')
+      for (const mode of modes) {
+        const prefix = `${this.#prefix}-${mode}.`
+        if (name.startsWith(prefix) && !name.startsWith(`${prefix}dead.`)) counts[mode] += Number(messages)
+      }
+    }
+    return counts
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(modes.map((mode) => this.scenes[mode][Symbol.asyncDispose]()))
     rmSync(this.#folder, { recursive: true, force: true })
@@ -106,16 +120,6 @@ export class Trio implements AsyncDisposable {
 
   #url(at: string, mode: Mode): string {
     return `amqp://${at}?prefix=${this.#prefix}-${mode}${this.#query && `&${this.#query}`}`
-  }
-
-  /** Messages of every queue but the dead letters, those in hand among them. */
-  async #left(mode: Mode): Promise<number> {
-    const prefix = `${this.#prefix}-${mode}.`
-    const lines = (await this.#rabbit.ctl('list_queues', '--quiet', 'name', 'messages')).split('\n')
-    return lines
-      .map((line) => line.split('\t') as [string, string])
-      .filter(([name]) => name.startsWith(prefix) && !name.startsWith(`${prefix}dead.`))
-      .reduce((sum, [, messages]) => sum + Number(messages), 0)
   }
 }
 
