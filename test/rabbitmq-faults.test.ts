@@ -1,6 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { Link } from '../scripts/servers/proxy.ts'
+import { startRabbitCluster } from '../scripts/servers/rabbit-cluster.ts'
+import type { RabbitServer } from '../scripts/servers/rabbit-server.ts'
 import { startRabbit } from '../scripts/servers/rabbitmq.ts'
 import { startRedis } from '../scripts/servers/redis.ts'
 import { until } from '../scripts/servers/until.ts'
@@ -17,10 +19,13 @@ const telling = new Telling('rabbitmq')
 const rounds = Number(process.env.OFFLOAD_FAULT_ROUNDS ?? 1)
 /** How long the server is stopped in the middle of everything: 40 for the figures. */
 const stoppedMs = Number(process.env.OFFLOAD_FAULT_STOPPED_SECONDS ?? 3) * 1000
+const isLong = rounds >= 30
 const WORK = 90
 /** So often each connection is cut, spread over what is said from its beginning on, the early bytes more densely: 200 for the figures. */
-const cuts = rounds >= 30 ? 200 : 8
+const cuts = isLong ? 200 : 8
 const CONVERSATION_BYTES = { up: 15_000, down: 6000 } as const
+const deletions = Math.ceil(rounds / 6)
+const nodeLosses = Math.ceil(rounds / 6)
 const TIMEOUT_MS = 90_000
 const ROUND_MS = 60_000
 
@@ -137,6 +142,29 @@ describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under loa
     TIMEOUT_MS,
   )
 
+  test(
+    'may lose a queue while it is consumed: beside a ledger nothing is lost, alone just what was in it',
+    async () => {
+      await using trio = loaded()
+      const { none } = trio.scenes
+      /** What may have been in the queue of the one that has no ledger. */
+      const waited = new Set<string>()
+      for (let round = 0; round < deletions; round++) {
+        await trio.flows()
+        const before = new Set(none.unfinished())
+        const accepted = none.accepted.size
+        await Promise.all(modes.map((mode) => server.ctl('delete_queue', trio.queueOf(mode))))
+        for (const id of [...none.accepted].slice(accepted)) before.add(id)
+        for (const id of before) waited.add(id)
+        await trio.flowsAgain()
+      }
+      await trio.flows()
+      await trio.survived(telling, `queue deleted ${deletions} times`, ['sqlite', 'redis'])
+      expect(none.unfinished().filter((id) => !waited.has(id))).toEqual([])
+    },
+    deletions * 20_000 + TIMEOUT_MS,
+  )
+
   describe('the network before it', () => {
     /** A link for each producer and each worker. */
     const linked = async (): Promise<Links> => {
@@ -196,7 +224,9 @@ describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under loa
       async () => {
         const { all, through } = await linked()
         await using trio = loaded({ through, query: 'heartbeat=1' })
-        for (const ways of [['up'], ['down'], ['up', 'down']] as const) {
+        for (const ways of isLong
+          ? ([['up'], ['down'], ['up', 'down']] as const)
+          : ([['up'], ['down']] as const)) {
           await trio.flows()
           for (const link of all) link.deafen(ways)
           await trio.flowsAgain()
@@ -207,4 +237,32 @@ describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under loa
       TIMEOUT_MS,
     )
   })
+})
+
+describe.skipIf(rabbit === undefined || redis === undefined)('a cluster of three nodes under load', () => {
+  test(
+    'may lose the node that leads: nothing accepted is lost',
+    async () => {
+      await using cluster = await startRabbitCluster()
+      if (cluster === undefined) throw new Error('no RabbitMQ here')
+      const [first] = cluster.nodes as [RabbitServer]
+      const all = cluster.nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')
+      const through = () => ({ producer: all, worker: all })
+      await using trio = new Trio(first, (redis as NonNullable<typeof redis>).url, { through })
+      trio.work()
+      trio.load()
+      for (let round = 0; round < nodeLosses; round++) {
+        await trio.flows()
+        const leader = await cluster.leader(trio.queueOf('none'))
+        await leader.kill()
+        await trio.flowsAgain()
+        await trio.flows()
+        await leader.restart()
+        await cluster.settled()
+      }
+      await trio.flows()
+      await trio.survived(telling, `leader of three nodes killed ${nodeLosses} times`)
+    },
+    nodeLosses * ROUND_MS + 2 * TIMEOUT_MS,
+  )
 })

@@ -54,6 +54,8 @@ export class Scene implements AsyncDisposable {
   readonly #places: Places
   readonly #options: Required<SceneOptions>
   readonly #job
+  /** Those whose handler came to its end. */
+  readonly #finished = new Set<string>()
   /** Those whose handler threw, once. */
   readonly #thrown = new Set<string>()
   #stopped = new AbortController()
@@ -72,7 +74,7 @@ export class Scene implements AsyncDisposable {
       run: async ({ n }, job) => {
         this.runs.set(job.id, (this.runs.get(job.id) ?? 0) + 1)
         if (n % 7 === 0 && longMs > 0) await wait(longMs)
-        if (!throws || !isThrower(n) || this.#thrown.has(job.id)) return
+        if (!throws || !isThrower(n) || this.#thrown.has(job.id)) return void this.#finished.add(job.id)
         this.#thrown.add(job.id)
         throw new Error('it is tried again')
       },
@@ -127,7 +129,7 @@ export class Scene implements AsyncDisposable {
     await using reader = this.#open(this.#places.direct)
     const stuck = await this.#stuck(reader)
     const ends = this.#isRemembered ? await this.#ends(reader) : undefined
-    const isOver = (id: string): boolean => this.runs.has(id) && (ends === undefined || ends.has(id))
+    const isOver = (id: string): boolean => this.#finished.has(id) && (ends === undefined || ends.has(id))
     return {
       accepted: this.accepted.size,
       lost: [...this.accepted].filter((id) => !isOver(id)).length,
@@ -138,9 +140,9 @@ export class Scene implements AsyncDisposable {
     }
   }
 
-  /** Those that were accepted and that no handler has begun. */
-  notRun(): ReadonlySet<string> {
-    return new Set([...this.accepted].filter((id) => !this.runs.has(id)))
+  /** Those that were accepted and whose handler has not come to its end. */
+  unfinished(): readonly string[] {
+    return [...this.accepted].filter((id) => !this.#finished.has(id))
   }
 
   get #isRemembered(): boolean {

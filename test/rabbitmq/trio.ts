@@ -87,11 +87,14 @@ export class Trio implements AsyncDisposable {
     )
   }
 
-  /** Ends the load and expects that none of the three has lost anything, ended a job twice, or kept one. */
-  async survived(telling: Telling, what: string): Promise<void> {
+  /** Ends the load and expects that none of the three (or of those named) has lost anything, ended a job twice, or kept one. */
+  async survived(telling: Telling, what: string, those: readonly Mode[] = modes): Promise<void> {
     await Promise.all(modes.map((mode) => this.scenes[mode].rest()))
-    for (const mode of modes)
-      telling.survived(`${what}; ${nameOf[mode]}`, await this.scenes[mode].count(), this.#backMs[mode])
+    for (const mode of modes) {
+      const tally = await this.scenes[mode].count()
+      const how = those.includes(mode) ? 'survived' : 'told'
+      telling[how](`${what}; ${nameOf[mode]}`, tally, this.#backMs[mode])
+    }
   }
 
   /** The name of the queue of this mode on the server. */
