@@ -6,8 +6,6 @@ import type { Next } from './alone-moves.ts'
 import { afterEnding, onArrival } from './alone-moves.ts'
 import { byQueue, countOf } from './broker.ts'
 import type { Part } from './inbox.ts'
-import type { Move } from './mover.ts'
-import { Mover } from './mover.ts'
 import { rungOf } from './names.ts'
 import { isPack, packs } from './pack.ts'
 import type { Outgoing } from './publisher.ts'
@@ -35,18 +33,12 @@ export class Alone implements Broker {
   readonly features: Features
   readonly #wire: Wire
   readonly #options: BackendOptions
-  readonly #mover: Mover
   readonly #counts = new Map<string, { readonly at: number; count: number }>()
 
   constructor(wire: Wire, features: Features, options: BackendOptions) {
     this.#wire = wire
     this.features = features
     this.#options = options
-    this.#mover = new Mover({
-      publish: (moves) => this.#publishMoves(moves),
-      end: (parts) => wire.end(parts),
-      logger: options.logger,
-    })
   }
 
   async enqueue(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]> {
@@ -73,9 +65,9 @@ export class Alone implements Broker {
     while (!signal.aborted) {
       const parts = await this.#wire.take(queue, limit, signal)
       const now = this.#options.clock.now()
-      const moves = movesOf(parts, ({ job, attempts }) => onArrival(job, attempts, now))
-      await this.#mover.move([...moves])
-      const claims = parts.filter((part) => !moves.has(part))
+      const moves = parts.map(({ job, attempts }) => onArrival(job, attempts, now))
+      await this.#move(parts, moves)
+      const claims = parts.filter((_, at) => moves[at] === undefined)
       if (claims.length > 0) return claims.map((part) => claimOf(part, now + leaseMs))
     }
     return []
@@ -83,16 +75,15 @@ export class Alone implements Broker {
 
   async settle(settlements: Parameters<Broker['settle']>[0]): Promise<readonly boolean[]> {
     const parts = settlements.map(({ claim }) => heldPart(claim))
-    const held = parts.filter((part) => part !== undefined)
-    const endings = new Map(parts.map((part, at) => [part, settlements[at]]))
-    const moves = movesOf(held, (part) => {
-      const ending = endings.get(part)
-      return ending && afterEnding(part.job, part.attempts + 1, ending)
+    const moves = settlements.map((ending, at) => {
+      const part = parts[at]
+      return part && afterEnding(part.job, part.attempts + 1, ending)
     })
+    await this.#publishMoves(parts, moves)
+    const held = parts.filter((part) => part !== undefined)
     this.#wire.settling(held)
-    const ended = this.#wire.end(held.filter((part) => !moves.has(part)))
-    await this.#mover.move([...moves])
-    return parts.map((part) => part !== undefined && (moves.has(part) || ended.shift() === true))
+    const ended = this.#wire.end(held)
+    return parts.map((part) => part !== undefined && ended.shift() === true)
   }
 
   /** What the handlers reported is not kept. */
@@ -102,12 +93,11 @@ export class Alone implements Broker {
     const tooLong = parts.filter(
       ({ delivery }) => delivery.unacked.isOpen && systemClock.elapsed() - delivery.at > longest,
     )
-    if (tooLong.length > 0) {
-      const moves = movesOf(tooLong, ({ attempts }) => ({ to: 'queue', attempts: attempts + 1 }))
-      const verdicts = await this.#publishMoves([...moves])
-      this.#wire.end(tooLong.filter((_, at) => verdicts[at] === 'confirmed'))
-    }
-    return parts.map((part) => (part.delivery.unacked.isOpen && !part.isEnded ? 'held' : 'lost'))
+    await this.#move(
+      tooLong,
+      tooLong.map(({ attempts }): Next => ({ to: 'queue', attempts: attempts + 1 })),
+    )
+    return parts.map((part) => (part.delivery.unacked.isOpen && !tooLong.includes(part) ? 'held' : 'lost'))
   }
 
   async depth(queue: string): ReturnType<Broker['depth']> {
@@ -129,14 +119,26 @@ export class Alone implements Broker {
     }
   }
 
-  async close(): Promise<void> {
-    const stopped = this.#mover.stop()
-    await this.#wire.close()
-    await stopped
+  close(): Promise<void> {
+    return this.#wire.close()
   }
 
-  #publishMoves(moves: readonly Move[]): ReturnType<Wire['publish']> {
-    return this.#publish(moves.map(([part, next]) => this.#messageOf(part, next)))
+  /** What moves on is published first, and gone here after. */
+  async #move(parts: readonly Part[], moves: readonly (Next | undefined)[]): Promise<void> {
+    if (!moves.some((next) => next !== undefined)) return
+    await this.#publishMoves(parts, moves)
+    this.#wire.end(parts.filter((_, at) => moves[at] !== undefined))
+  }
+
+  async #publishMoves(
+    parts: readonly (Part | undefined)[],
+    moves: readonly (Next | undefined)[],
+  ): Promise<void> {
+    const messages = parts.flatMap((part, at) => {
+      const next = moves[at]
+      return part === undefined || next === undefined ? [] : [this.#messageOf(part, next)]
+    })
+    if (messages.length > 0) await this.#publish(messages)
   }
 
   #messageOf({ job, malformed, delivery }: Part, next: Next): Placed {
@@ -196,16 +198,6 @@ export class Alone implements Broker {
     known.count += coming
     return coming
   }
-}
-
-/** Where each goes next; those that go nowhere are left out. */
-function movesOf(parts: readonly Part[], nextOf: (part: Part) => Next | undefined): Map<Part, Next> {
-  return new Map(
-    parts.flatMap((part): Move[] => {
-      const next = nextOf(part)
-      return next === undefined ? [] : [[part, next]]
-    }),
-  )
 }
 
 /** What a claim is of; undefined where it is over, or another's. */
