@@ -103,7 +103,7 @@ test('a message broker needs its ledger named, or a plain no', async () => {
   const logger = { ...silentLogger, warn: (_: object, message: string) => void warned.push(message) }
   const none = offload({ url: through(server), ledger: 'none', tasks: [], logger })
   await none.ready()
-  expect(warned.join()).toContain('gives up status, results, cancel')
+  expect(warned.join()).toContain('gives up status, results, progress, cancel')
   await expect(none.get('x')).rejects.toMatchObject({ code: 'CAPABILITY_MISSING' })
   await none.close()
   await silent.close()

@@ -415,6 +415,11 @@ const refused: [what: string, code: string, call: (queue: Offload, fine: AnyTask
     'OPTION_INVALID',
     (queue, fine) => queue.enqueue(fine, { n: 1 }, { trace: { traceparent: 'x'.repeat(3000) } }),
   ],
+  [
+    'a name in a trace that no header can have',
+    'OPTION_INVALID',
+    (queue, fine) => queue.enqueue(fine, { n: 1 }, { trace: { ['x'.repeat(201)]: 'x' } }),
+  ],
   ['a Date in the input', 'PAYLOAD_INVALID', (queue, fine) => queue.enqueue(fine, { n: 1, at: new Date() })],
   [
     'a cycle',

@@ -1,7 +1,10 @@
 import type { Backend, BackendOptions } from '../backend.ts'
 import type { Broker, Claim, Features } from '../broker.ts'
 import type { Documents } from '../documents.ts'
+import { BackendError } from '../job/errors.ts'
+import type { Job } from '../job/job.ts'
 import type { Ledger } from '../ledger.ts'
+import type { Logger } from '../log.ts'
 import { Acknowledger } from './acknowledger.ts'
 import { Sweep } from './sweep.ts'
 
@@ -50,7 +53,7 @@ export function joined(
         const permits = await broker.claim(queue, { ...want, limit })
         if (permits.length === 0) continue
         try {
-          await remember(ledger, permits)
+          await remember(ledger, permits, options.logger)
           const claims = await ledger.claim(queue, { ...want, limit: permits.length })
           acknowledger.end(permits, 'done')
           if (broughtOthers(permits, claims)) sweep.kick()
@@ -104,11 +107,28 @@ export function joined(
 
 /**
  * What other programs published is accepted now, with or without room: the message is acknowledged next. One that comes
- * again is remembered by its id.
+ * again is remembered by its id. One that the ledger cannot hold must not hold up the others.
  */
-async function remember(ledger: Ledger, permits: readonly Claim[]): Promise<void> {
+async function remember(ledger: Ledger, permits: readonly Claim[], logger: Logger): Promise<void> {
   const jobs = permits.filter(({ foreign }) => foreign === true).map(({ job }) => job)
-  if (jobs.length > 0) await ledger.record(jobs)
+  if (jobs.length === 0) return
+  const refuse = (job: Job, why: string): void =>
+    logger.error({ jobId: job.id, queue: job.queue, task: job.task }, `a message was dropped: ${why}`)
+  const accept = async (some: readonly Job[]): Promise<void> => {
+    const answers = await ledger.record(some)
+    for (const [at, { status }] of answers.entries())
+      if (status === 'taken') refuse(some[at] as Job, 'a job of another tenant has its id')
+  }
+  try {
+    await accept(jobs)
+  } catch (error) {
+    if (error instanceof BackendError) throw error
+    for (const job of jobs)
+      await accept([job]).catch((reason: unknown) => {
+        if (reason instanceof BackendError) throw reason
+        refuse(job, `the ledger cannot hold it: ${String(reason).slice(0, 200)}`)
+      })
+  }
 }
 
 /** Then one of those whose permits were spent may be owed another. */

@@ -1,6 +1,7 @@
 import type { Backend, BackendOptions } from '../backend.ts'
 import type { Features } from '../broker.ts'
 import { CapabilityError, OffloadError } from '../job/errors.ts'
+import type { Ledger } from '../ledger.ts'
 
 type Open = (location: string, options: BackendOptions) => Promise<Backend>
 
@@ -32,7 +33,7 @@ export async function openBackend(
     await backend.close()
     throw new CapabilityError(
       'OPTION_INVALID',
-      `${backend.broker.name} remembers jobs by itself: leave out ledger: ${JSON.stringify(ledger)}`,
+      `${backend.broker.name} remembers jobs by itself: leave out ledger: "${schemeOf(ledger)}…"`,
     )
   }
   if (ledger === undefined) {
@@ -47,12 +48,27 @@ export async function openBackend(
     options.logger.warn({ broker: name }, `ledger: 'none' gives up ${lossesOf(features)}`)
     return backend
   }
+  const kept = await ledgerOf(ledger, options).catch(async (error: unknown) => {
+    await backend.close()
+    throw error
+  })
   const { joined } = await import('./joined.ts')
-  const kept = await openUrl(ledger, options)
-  if (kept.ledger === undefined)
-    throw new CapabilityError('CAPABILITY_MISSING', `${ledger} cannot be a ledger`)
   return joined(backend.broker, kept.ledger, options, kept.documents)
 }
+
+async function ledgerOf(
+  url: string,
+  options: BackendOptions,
+): Promise<Backend & { readonly ledger: Ledger }> {
+  const backend = await openUrl(url, options)
+  const { ledger } = backend
+  if (ledger !== undefined) return { ...backend, ledger }
+  await backend.close()
+  throw new CapabilityError('CAPABILITY_MISSING', `ledger: "${schemeOf(url)}…" cannot be a ledger`)
+}
+
+/** Of a URL, what may be shown: the rest can hold a password. */
+const schemeOf = (url: string): string => /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0] ?? ''
 
 /** What nothing makes up for where no ledger is. */
 function lossesOf({ dedupMs, ordered, priorities, delayMs }: Features): string {

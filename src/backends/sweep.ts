@@ -79,11 +79,20 @@ export class Sweep {
       if (this.#jobs.length === 0)
         this.#jobs = await this.#ledger.outbox({ published, limit, againMs: AGAIN_MS })
       if (this.#jobs.length === 0) return
-      await this.#broker.enqueue(this.#jobs.map((job) => this.#fitting(job)))
-      published = this.#jobs.map(({ id }) => id)
+      const answers = await this.#broker.enqueue(this.#jobs.map((job) => this.#fitting(job)))
+      // What a full queue refused is due again in a while, and holds up no other queue.
+      published = this.#jobs.filter((_, at) => answers[at]?.status !== 'full').map(({ id }) => id)
+      if (published.length < this.#jobs.length) this.#warnOfFull()
       this.#jobs = []
     } while (!this.#stopping.signal.aborted)
     await this.#ledger.outbox({ published, limit: 0, againMs: AGAIN_MS })
+  }
+
+  #warnOfFull(): void {
+    this.#options.logger.warn(
+      { broker: this.#broker.name },
+      'a queue of the broker is full; what it refused is safe in the ledger and is published later',
+    )
   }
 
   /** A payload that is too long for a message stays in the ledger, where the worker gets it from. */

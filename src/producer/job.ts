@@ -95,10 +95,10 @@ function checkTrace(trace: Readonly<Record<string, string>>): Readonly<Record<st
     (sum, [name, value]) => sum + name.length + (typeof value === 'string' ? value.length : Number.NaN),
     0,
   )
-  if (size <= 2048) return trace
+  if (size <= 2048 && Object.keys(trace).every((name) => Buffer.byteLength(name) <= 200)) return trace
   throw new OffloadError(
     'OPTION_INVALID',
-    'trace must be an object of strings, 2048 characters in all at most',
+    'trace must be an object of strings, 2048 characters in all at most, and 200 bytes in a name: it travels in headers',
   )
 }
 

@@ -1,11 +1,14 @@
 import type { BackendOptions } from '../../backend.ts'
 import type { Accepted, Broker, Claim, Features, Room } from '../../broker.ts'
 import { systemClock } from '../../clock.ts'
+import { BackendError } from '../../job/errors.ts'
 import type { Job } from '../../job/job.ts'
+import type { Ending } from '../../job/state.ts'
 import type { Next } from './alone-moves.ts'
 import { afterEnding, onArrival } from './alone-moves.ts'
 import { byQueue, countOf } from './broker.ts'
 import type { Part } from './inbox.ts'
+import { Leases } from './leases.ts'
 import { rungOf } from './names.ts'
 import { isPack, packs } from './pack.ts'
 import type { Outgoing } from './publisher.ts'
@@ -18,8 +21,9 @@ const COUNT_MS = 250
 /** The longest expiration that a message can have. */
 const LONGEST_EXPIRATION_MS = 2 ** 32 - 1
 
-/** A message, and the rung of the ladder of delays that it goes to. */
+/** A message, the queue it is for, and the rung of the ladder of delays that it goes to first. */
 interface Placed extends Outgoing {
+  readonly queue: string
   readonly rung?: number
 }
 
@@ -33,12 +37,16 @@ export class Alone implements Broker {
   readonly features: Features
   readonly #wire: Wire
   readonly #options: BackendOptions
+  readonly #leases: Leases
+  /** Ended in a call that failed for others, and not told yet. */
+  readonly #untold = new WeakSet<Part>()
   readonly #counts = new Map<string, { readonly at: number; count: number }>()
 
   constructor(wire: Wire, features: Features, options: BackendOptions) {
     this.#wire = wire
     this.features = features
     this.#options = options
+    this.#leases = new Leases((parts) => wire.takeBack(parts))
   }
 
   async enqueue(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]> {
@@ -54,7 +62,7 @@ export class Alone implements Broker {
     }
     const verdicts = await this.#publish(messages.map(({ message }) => message))
     for (const [at, verdict] of verdicts.entries())
-      if (verdict === 'refused') for (const job of messages[at]?.jobs ?? []) full.add(job)
+      if (verdict !== 'confirmed') for (const job of messages[at]?.jobs ?? []) full.add(job)
     return jobs.map((job) => ({ id: job.id, status: full.has(job) ? 'full' : 'queued' }))
   }
 
@@ -65,39 +73,61 @@ export class Alone implements Broker {
     while (!signal.aborted) {
       const parts = await this.#wire.take(queue, limit, signal)
       const now = this.#options.clock.now()
-      const moves = parts.map(({ job, attempts }) => onArrival(job, attempts, now))
-      await this.#move(parts, moves)
-      const claims = parts.filter((_, at) => moves[at] === undefined)
-      if (claims.length > 0) return claims.map((part) => claimOf(part, now + leaseMs))
+      const moving = new Map<Part, Next>()
+      for (const part of parts) {
+        const next = onArrival(part.job, part.attempts, now)
+        if (next !== undefined) moving.set(part, next)
+      }
+      const claims = parts.filter((part) => !moving.has(part)).map((part) => claimOf(part, now + leaseMs))
+      try {
+        await this.#move(moving)
+      } catch (error) {
+        this.#wire.putBack(queue, [...moving.keys()])
+        if (claims.length === 0) throw error
+      }
+      for (const { receipt } of claims) this.#leases.hold(receipt as Part, leaseMs)
+      if (claims.length > 0) return claims
     }
     return []
   }
 
+  /** What is done is acknowledged first, so that nothing else can hold it up; what moves on is published before. */
   async settle(settlements: Parameters<Broker['settle']>[0]): Promise<readonly boolean[]> {
-    const parts = settlements.map(({ claim }) => heldPart(claim))
-    const moves = settlements.map((ending, at) => {
-      const part = parts[at]
-      return part && afterEnding(part.job, part.attempts + 1, ending)
-    })
-    await this.#publishMoves(parts, moves)
-    const held = parts.filter((part) => part !== undefined)
-    this.#wire.settling(held)
-    const ended = this.#wire.end(held)
-    return parts.map((part) => part !== undefined && ended.shift() === true)
+    const parts = settlements.map(({ claim }) => this.#held(claim))
+    const moving = new Map<Part, Next>()
+    const over: Part[] = []
+    for (const [at, part] of parts.entries()) {
+      if (part === undefined || part.isEnded) continue
+      const next = afterEnding(part.job, part.attempts + 1, settlements[at] as Ending)
+      if (next === undefined) over.push(part)
+      else moving.set(part, next)
+    }
+    this.#wire.settling(over)
+    for (const part of this.#end(over)) this.#untold.add(part)
+    for (const part of await this.#move(moving)) this.#untold.add(part)
+    return parts.map((part) => part !== undefined && this.#untold.delete(part))
   }
 
   /** What the handlers reported is not kept. */
-  async renew(beats: Parameters<Broker['renew']>[0]): ReturnType<Broker['renew']> {
-    const longest = this.#wire.ackTimeoutMs * HAND_OVER
-    const parts = beats.map(({ claim }) => claim.receipt as Part)
-    const tooLong = parts.filter(
-      ({ delivery }) => delivery.unacked.isOpen && systemClock.elapsed() - delivery.at > longest,
-    )
-    await this.#move(
-      tooLong,
-      tooLong.map(({ attempts }): Next => ({ to: 'queue', attempts: attempts + 1 })),
-    )
-    return parts.map((part) => (part.delivery.unacked.isOpen && !tooLong.includes(part) ? 'held' : 'lost'))
+  async renew(beats: Parameters<Broker['renew']>[0], leaseMs: number): ReturnType<Broker['renew']> {
+    const parts = beats.map(({ claim }) => this.#held(claim))
+    const most = Math.min(this.#wire.ackTimeoutMs * HAND_OVER, this.#wire.ackTimeoutMs - leaseMs / 2)
+    const moving = new Map<Part, Next>()
+    for (const part of parts) {
+      if (part === undefined) continue
+      this.#leases.hold(part, leaseMs)
+      if (systemClock.elapsed() - part.delivery.at > most)
+        moving.set(part, { to: 'queue', attempts: part.attempts + 1 })
+    }
+    // Who ends meanwhile has lost it, and so has the next beat.
+    for (const part of moving.keys()) part.isEnded = true
+    try {
+      await this.#publishMoves(moving)
+    } finally {
+      for (const part of moving.keys()) part.isEnded = false
+    }
+    this.#end([...moving.keys()])
+    return parts.map((part) => (part === undefined || moving.has(part) ? 'lost' : 'held'))
   }
 
   async depth(queue: string): ReturnType<Broker['depth']> {
@@ -120,25 +150,40 @@ export class Alone implements Broker {
   }
 
   close(): Promise<void> {
+    this.#leases.close()
     return this.#wire.close()
   }
 
-  /** What moves on is published first, and gone here after. */
-  async #move(parts: readonly Part[], moves: readonly (Next | undefined)[]): Promise<void> {
-    if (!moves.some((next) => next !== undefined)) return
-    await this.#publishMoves(parts, moves)
-    this.#wire.end(parts.filter((_, at) => moves[at] !== undefined))
+  /** What moves on is published first, and gone here after. Answers those that were held. @throws where it was not taken */
+  async #move(moving: ReadonlyMap<Part, Next>): Promise<readonly Part[]> {
+    if (moving.size === 0) return []
+    await this.#publishMoves(moving)
+    this.#wire.settling([...moving.keys()])
+    return this.#end([...moving.keys()])
   }
 
-  async #publishMoves(
-    parts: readonly (Part | undefined)[],
-    moves: readonly (Next | undefined)[],
-  ): Promise<void> {
-    const messages = parts.flatMap((part, at) => {
-      const next = moves[at]
-      return part === undefined || next === undefined ? [] : [this.#messageOf(part, next)]
-    })
-    if (messages.length > 0) await this.#publish(messages)
+  async #publishMoves(moving: ReadonlyMap<Part, Next>): Promise<void> {
+    const verdicts = await this.#publish([...moving].map(([part, next]) => this.#messageOf(part, next)))
+    if (verdicts.every((verdict) => verdict === 'confirmed')) return
+    throw new BackendError(
+      'BACKEND_FULL',
+      'rabbitmq refused what was to be tried later or is dead: a queue is at a limit of its own (max-length); it is tried again',
+      { retryAfterMs: 1000 },
+    )
+  }
+
+  /** Answers those that were held. */
+  #end(parts: readonly Part[]): readonly Part[] {
+    for (const part of parts) this.#leases.drop(part)
+    const held = this.#wire.end(parts)
+    return parts.filter((_, at) => held[at] === true)
+  }
+
+  /** What a claim is of; undefined where it is over, or another's. */
+  #held({ receipt, fence }: { readonly receipt?: unknown; readonly fence: number }): Part | undefined {
+    const part = receipt as Part
+    const isOver = part.isEnded && !this.#untold.has(part)
+    return isOver || part.fence !== fence || !part.delivery.unacked.isOpen ? undefined : part
   }
 
   #messageOf({ job, malformed, delivery }: Part, next: Next): Placed {
@@ -152,6 +197,7 @@ export class Alone implements Broker {
     return {
       exchange: this.#wire.names.dead,
       key: job.queue,
+      queue: job.queue,
       body: malformed === undefined || isPack(came) ? body : content,
       properties: {
         ...properties,
@@ -163,21 +209,24 @@ export class Alone implements Broker {
 
   #toQueue(jobs: readonly Job[], attempts: number, runAt = 0): Placed {
     const { names } = this.#wire
-    const message = { ...this.#wire.messageOf(jobs, attempts), key: jobs[0]?.queue ?? '' }
+    const queue = jobs[0]?.queue ?? ''
+    const message = { ...this.#wire.messageOf(jobs, attempts), queue }
     const leftMs = runAt - this.#options.clock.now()
-    if (leftMs <= 0) return { ...message, exchange: names.jobs }
+    if (leftMs <= 0) return { ...message, exchange: names.jobs, key: queue }
     const rung = rungOf(leftMs)
-    return { ...message, exchange: names.delay(rung).name, rung }
+    return { ...message, exchange: '', key: names.delay(queue, rung).name, rung }
   }
 
   #publish(messages: readonly Placed[]): ReturnType<Wire['publish']> {
     const { topology } = this.#wire
-    const queues = new Set(messages.map(({ key }) => key))
-    const rungs = new Set(messages.flatMap(({ rung }) => (rung === undefined ? [] : [rung])))
+    const queues = new Set(messages.map(({ queue }) => queue))
+    const rungs = new Map(messages.map((message) => [message.key, message]))
     return this.#wire.publish(messages, () =>
       Promise.all([
         ...[...queues].map((queue) => topology.queue(queue)),
-        ...[...rungs].map((ms) => topology.delay(ms)),
+        ...[...rungs.values()].map(({ queue, rung }) =>
+          rung === undefined ? undefined : topology.delay(queue, rung),
+        ),
       ]),
     )
   }
@@ -198,12 +247,6 @@ export class Alone implements Broker {
     known.count += coming
     return coming
   }
-}
-
-/** What a claim is of; undefined where it is over, or another's. */
-function heldPart({ receipt, fence }: Parameters<Broker['settle']>[0][number]['claim']): Part | undefined {
-  const part = receipt as Part
-  return part.isEnded || part.fence !== fence || !part.delivery.unacked.isOpen ? undefined : part
 }
 
 function claimOf(part: Part, leaseUntil: number): Claim {

@@ -1,5 +1,4 @@
 import type { Broker, Features } from '../../broker.ts'
-import { BackendError } from '../../job/errors.ts'
 import type { Job } from '../../job/job.ts'
 import type { Part } from './inbox.ts'
 import { packs } from './pack.ts'
@@ -13,25 +12,19 @@ export function besideLedger(wire: Wire, features: Features): Broker {
     features,
     async enqueue(jobs) {
       const queues = byQueue(jobs)
-      const messages = [...queues].flatMap(([queue, own]) =>
-        packs(own, wire.packed, () => false).map(
-          (pack): Outgoing => ({
-            ...wire.messageOf(pack),
-            exchange: wire.names.jobs,
-            key: queue,
-          }),
-        ),
+      const made = [...queues].flatMap(([, own]) => packs(own, wire.packed, () => false))
+      const messages = made.map(
+        (pack): Outgoing => ({
+          ...wire.messageOf(pack),
+          exchange: wire.names.jobs,
+          key: pack[0]?.queue ?? '',
+        }),
       )
       const verdicts = await wire.publish(messages, () =>
         Promise.all([...queues.keys()].map((queue) => wire.topology.queue(queue))),
       )
-      if (verdicts.includes('refused'))
-        throw new BackendError(
-          'BACKEND_FULL',
-          'rabbitmq refused messages: a queue is at a limit of its own (max-length); raise it, or take the policy away',
-          { retryAfterMs: 1000 },
-        )
-      return jobs.map(({ id }) => ({ id, status: 'queued' }))
+      const refused = new Set(made.filter((_, at) => verdicts[at] !== 'confirmed').flat())
+      return jobs.map((job) => ({ id: job.id, status: refused.has(job) ? 'full' : 'queued' }))
     },
     async claim(queue, { limit, signal }) {
       const parts = await wire.take(queue, limit, signal)

@@ -1,10 +1,10 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
 import { systemClock } from '../../clock.ts'
-import { BackendError } from '../../job/errors.ts'
 import { coded } from './faults.ts'
 import type { Link } from './link.ts'
 import { closed } from './link.ts'
 import type { Received } from './message.ts'
+import type { InHand } from './unacked.ts'
 import { Unacked } from './unacked.ts'
 
 /** Where nobody asks for so long, no more messages come … */
@@ -37,6 +37,7 @@ export interface Part extends Received {
   readonly delivery: Delivery
   /** Grows with every delivery. */
   readonly fence: number
+  /** Settled, or given back. */
   isEnded: boolean
 }
 
@@ -50,6 +51,8 @@ function nextFence(): number {
 
 export interface InboxParts {
   readonly link: Link
+  /** Of a call to the server. */
+  readonly timeoutMs: number
   /** Sees to it that the queue is there, and answers its name. */
   readonly ready: () => Promise<string>
   readonly unpack: (message: ConsumeMessage) => readonly Received[]
@@ -66,8 +69,10 @@ interface Waiter {
 }
 
 interface Consumer {
-  readonly tag: string
+  tag: string
   readonly prefetch: number
+  readonly inHand: InHand
+  isGone: boolean
 }
 
 interface Feed {
@@ -97,9 +102,7 @@ export class Inbox {
 
   constructor(parts: InboxParts) {
     this.#parts = parts
-    parts.link.onLost((error) => {
-      if (!(error instanceof BackendError) || error.code === 'CLOSED') this.#lose(error)
-    })
+    parts.link.onLost((error) => this.#lose(error))
   }
 
   /** Messages that came, and were neither acknowledged nor given back. */
@@ -112,9 +115,7 @@ export class Inbox {
     if (signal.aborted) return Promise.resolve([])
     if (this.#isClosed) return Promise.reject(closed())
     this.#cancelIdle?.()
-    let wanted = limit
-    for (const waiter of this.#waiters) wanted += waiter.limit
-    this.#wanted = Math.max(wanted, Math.floor(this.#wanted / 2))
+    this.#wanted = Math.max(this.#asked() + limit, Math.floor(this.#wanted / 2))
     if (this.#buffer.length > 0 && this.#waiters.size === 0) {
       const taken = this.#buffer.splice(0, limit)
       this.#rest()
@@ -145,6 +146,12 @@ export class Inbox {
     })
   }
 
+  /** They wait here again, first of all. */
+  putBack(parts: readonly Part[]): void {
+    this.#buffer.unshift(...parts.filter(({ delivery }) => delivery.unacked.isOpen))
+    this.#rest()
+  }
+
   /** Messages are about to be acknowledged: where nobody asks, none must come in their place. */
   settling(): void {
     if (this.#waiters.size === 0) void this.#stop()
@@ -166,28 +173,38 @@ export class Inbox {
     try {
       while (this.#waiters.size > 0 && !this.#isClosed) {
         const feed = await this.#fed()
-        const prefetch = this.#prefetch(feed)
-        if (feed.consumer !== undefined && isAsGood(feed.consumer.prefetch, prefetch)) break
-        await this.#consume(feed, prefetch)
+        const isServed = this.#buffer.length > 0
+        if (feed.consumer !== undefined && (isServed || this.#isAsGood(feed.consumer))) break
+        await this.#consume(feed, prefetchOf(Math.ceil(this.#asked() / this.#density)))
       }
     } catch (error) {
+      this.#parts.gone()
+      this.#leave()
       for (const waiter of this.#drop()) waiter.reject(coded(error, 'cannot be consumed from'))
     }
     this.#tending = false
+    this.#rest()
   }
 
-  /** Messages ahead: room for what is wanted beside what is in hand; of many, in steps of two. */
-  #prefetch({ unacked }: Feed): number {
-    const buffered = new Set(this.#buffer.map(({ delivery }) => delivery)).size
-    const inHand = Math.max(0, unacked.size - buffered)
-    const least = inHand + Math.ceil(this.#wanted / this.#density)
-    return least <= FEW ? least : Math.min(MOST_PREFETCHED, 2 ** Math.ceil(Math.log2(least)))
+  /** Jobs that are waited for. */
+  #asked(): number {
+    let asked = 0
+    for (const { limit } of this.#waiters) asked += limit
+    return asked
+  }
+
+  /** Starting anew costs a round trip or two: it is done where there is little room left, or far too much. */
+  #isAsGood({ prefetch, inHand }: Consumer): boolean {
+    const room = prefetch - inHand.count
+    return (
+      room * this.#density >= this.#asked() / 4 && prefetch * this.#density <= Math.max(FEW, this.#wanted * 8)
+    )
   }
 
   async #fed(): Promise<Feed> {
     const model = await this.#parts.link.up(RECONNECT_MS)
     if (this.#feed?.model === model && this.#feed.unacked.isOpen) return this.#feed
-    const channel = await model.createChannel()
+    const channel = await this.#answer(model.createChannel())
     const feed: Feed = { model, channel, unacked: new Unacked(channel), consumer: undefined }
     const lose = (error: unknown): void => {
       if (this.#feed === feed) this.#lose(error)
@@ -201,28 +218,49 @@ export class Inbox {
   async #consume(feed: Feed, prefetch: number): Promise<void> {
     const name = await this.#parts.ready()
     await this.#cancel(feed)
-    await feed.channel.prefetch(prefetch)
-    const { consumerTag: tag } = await feed.channel.consume(name, (message) => {
-      if (message !== null) return this.#arrived(feed, message)
+    await this.#answer(feed.channel.prefetch(prefetch))
+    const consumer: Consumer = { tag: '', prefetch, inHand: { count: 0 }, isGone: false }
+    const consuming = feed.channel.consume(name, (message) => {
+      if (message !== null && this.#feed !== feed) return feed.channel.nack(message)
+      if (message !== null) return this.#arrived(feed, consumer, message)
       // The queue was deleted, or its leader went: it is made and consumed anew.
-      feed.consumer = undefined
+      consumer.isGone = true
       this.#parts.gone()
+      if (feed.consumer === consumer) feed.consumer = undefined
       if (this.#feed === feed) void this.#tend()
     })
-    feed.consumer = { tag, prefetch }
+    // A queue without a leader answers nothing; the others of the connection are well.
+    const { link, timeoutMs } = this.#parts
+    consuming
+      .then(({ consumerTag }) => this.#feed === feed || feed.channel.cancel(consumerTag))
+      .catch(() => {})
+    consumer.tag = (await link.answer(consuming, timeoutMs, 'check')).consumerTag
+    if (!consumer.isGone) feed.consumer = consumer
     const tooMany = this.#buffer.length - Math.max(prefetch, this.#wanted) * 2
     if (tooMany > 0) await this.#parts.giveBack(this.#buffer.splice(-tooMany))
+  }
+
+  /** Over a channel that did not answer nothing is asked any more; what came over it is still in hand. */
+  #leave(): void {
+    const feed = this.#feed
+    if (feed === undefined || feed.consumer !== undefined) return
+    this.#feed = undefined
+    if (feed.unacked.size === 0) void feed.channel.close().catch(() => {})
   }
 
   async #cancel(feed: Feed): Promise<void> {
     const { consumer } = feed
     if (consumer === undefined) return
     feed.consumer = undefined
-    await feed.channel.cancel(consumer.tag)
+    await this.#answer(feed.channel.cancel(consumer.tag))
   }
 
-  #arrived(feed: Feed, message: ConsumeMessage): void {
-    feed.unacked.add(message)
+  #answer<T>(call: Promise<T>): Promise<T> {
+    return this.#parts.link.answer(call, this.#parts.timeoutMs)
+  }
+
+  #arrived(feed: Feed, { inHand }: Consumer, message: ConsumeMessage): void {
+    feed.unacked.add(message, inHand)
     const jobs = this.#parts.unpack(message)
     this.#density += (jobs.length - this.#density) / 8
     const delivery = new Delivery(message, feed.unacked, jobs.length)
@@ -270,6 +308,7 @@ export class Inbox {
   #lose(error: unknown): void {
     this.#feed = undefined
     this.#buffer = []
+    this.#parts.gone()
     for (const waiter of this.#drop()) waiter.reject(coded(error, 'went away while jobs were waited for'))
   }
 
@@ -280,7 +319,7 @@ export class Inbox {
   }
 }
 
-/** Starting anew costs a round trip or two: it is done for more, and for much less. */
-function isAsGood(prefetch: number, wanted: number): boolean {
-  return prefetch >= wanted && prefetch <= wanted * 4
+/** Messages ahead: so many as are wanted; of many twice so many, in steps of two, for the server counts what is in hand. */
+function prefetchOf(wanted: number): number {
+  return wanted <= FEW ? wanted : Math.min(MOST_PREFETCHED, 2 ** Math.ceil(Math.log2(wanted * 2)))
 }

@@ -22,7 +22,7 @@ export interface Location {
 
 const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,59}$/
 const KNOWN = ['prefix', 'declare', 'packed', 'heartbeat', 'ackTimeout']
-const SERVER = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/
+const SERVER = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]@#%\s]+))(?::(\d{1,5}))?$/
 
 /** In one message, where packing is asked for without a number. */
 const PACKED = 1000
@@ -36,7 +36,7 @@ const LEAST_ACK_TIMEOUT_MS = 1000
  */
 export function locate(rest: string, tls: boolean): Location {
   const [, credentials, hosts = '', vhost = '', query = ''] =
-    /^(?:([^@]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(rest) ?? []
+    /^(?:([^@]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(rest) ?? []
   const options = new URLSearchParams(query)
   for (const name of options.keys())
     if (!KNOWN.includes(name)) throw invalid(`has no option "${name}"; there are ${KNOWN.join(', ')}`)
@@ -50,7 +50,7 @@ export function locate(rest: string, tls: boolean): Location {
     prefix: prefixOf(options.get('prefix')),
     declare: flag(options.get('declare'), 'declare', true),
     packed: packedOf(options.get('packed')),
-    heartbeat: count(options.get('heartbeat'), 'heartbeat') ?? DEFAULTS.heartbeat,
+    heartbeat: heartbeatOf(options.get('heartbeat')),
     ackTimeoutMs: ackTimeoutOf(options.get('ackTimeout')),
   }
 }
@@ -83,7 +83,7 @@ function server(text: string, tls: boolean): { host: string; port: number } {
 
 function prefixOf(text: string | null): string {
   const prefix = text ?? DEFAULTS.prefix
-  if (PREFIX.test(prefix) && !prefix.startsWith('amq.')) return prefix
+  if (PREFIX.test(prefix) && !`${prefix}.`.startsWith('amq.')) return prefix
   throw invalid(
     'has a prefix that cannot be used: take 1 to 60 letters, digits and . _ : -, beginning with a letter or digit and not with amq.',
   )
@@ -95,6 +95,13 @@ function packedOf(text: string | null): number {
   const jobs = count(text, 'packed') ?? 0
   if (jobs < 1 || jobs > PACKED) throw invalid(`packs 1 to ${PACKED} jobs into a message`)
   return jobs
+}
+
+/** Without one, nobody is told of a server that went away. */
+function heartbeatOf(text: string | null): number {
+  const seconds = count(text, 'heartbeat') ?? DEFAULTS.heartbeat
+  if (seconds > 0) return seconds
+  throw invalid('needs a heartbeat of at least a second')
 }
 
 function count(text: string | null, what: string): number | undefined {

@@ -1,12 +1,21 @@
-import { randomFillSync } from 'node:crypto'
 import type { ConsumeMessage, Options } from 'amqplib'
-import { idMaker } from '../../job/id.ts'
 import type { Job, JobFault } from '../../job/job.ts'
 import { NORMAL_PRIORITY } from '../../job/priority.ts'
+import type { Publisher } from './envelope.ts'
+import { propertiesOf } from './envelope.ts'
 import { isPack, unpacked } from './pack.ts'
-
-/** Who published it: `offload` a job, `offload/ledger` one that a ledger has too. Anything else is a stranger's. */
-export type Publisher = 'offload' | 'offload/ledger'
+import {
+  instant,
+  MAX_ATTEMPTS,
+  newId,
+  optional,
+  payloadOf,
+  readable,
+  text,
+  traceOf,
+  usableId,
+  whole,
+} from './untrusted.ts'
 
 /** What goes over the wire. */
 export interface Content {
@@ -35,13 +44,9 @@ export interface Route {
   readonly maxAttempts: number
 }
 
-const PREFIX = 'offload-'
+const TRACE = 'offload-trace-'
 /** Trace context that travels under its own names, for programs in any language. */
 const W3C = ['traceparent', 'tracestate', 'baggage']
-const MAX_ATTEMPTS = 5
-const USABLE_ID = /^[A-Za-z0-9][A-Za-z0-9._:~@-]{0,199}$/
-const newId = idMaker((into) => void randomFillSync(into))
-const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** One job in one message: the payload is the body, all else is in properties and headers. */
 export function contentOf(job: Job, attempts: number, publisher: Publisher): Content {
@@ -58,17 +63,6 @@ export function contentOf(job: Job, attempts: number, publisher: Publisher): Con
   }
 }
 
-/** Of every message of ours. @param job its first */
-export function propertiesOf(job: Job, publisher: Publisher): Options.Publish {
-  return {
-    messageId: job.id,
-    appId: publisher,
-    persistent: true,
-    timestamp: Math.floor(job.createdAt / 1000),
-    mandatory: true,
-  }
-}
-
 function headersOf(job: Job, attempts: number): Record<string, unknown> {
   const headers: Record<string, unknown> = {
     'offload-created-at': job.createdAt,
@@ -80,7 +74,7 @@ function headersOf(job: Job, attempts: number): Record<string, unknown> {
   if (job.key !== undefined) headers['offload-key'] = job.key
   if (job.tenant !== undefined) headers['offload-tenant'] = job.tenant
   for (const [name, value] of Object.entries(job.trace ?? {}))
-    headers[W3C.includes(name) ? name : `offload-trace-${name}`] = value
+    headers[W3C.includes(name) ? name : TRACE + name] = value
   return headers
 }
 
@@ -107,24 +101,24 @@ export function received(
   const isRemembered = properties.appId === 'offload/ledger'
   const redelivered = redeliveries(message)
   if (isPack(properties))
-    return unpacked(message, queue, redelivered).map((one) => ({ ...one, isRemembered }))
+    return unpacked(message, queue, redelivered, now).map((one) => ({ ...one, isRemembered }))
   const headers: Readonly<Record<string, unknown>> = properties.headers ?? {}
   const route = routes.find((one) => one.exchange === fields.exchange && one.key === fields.routingKey)
   const { payload, malformed } = payloadOf(content)
   const priority = whole(properties.priority, 0, 9) ?? route?.priority ?? NORMAL_PRIORITY
   const job: Job = {
-    id: idOf(properties.messageId),
-    task: route?.task ?? text(properties.type, 120) ?? text(fields.routingKey, 120) ?? 'unknown',
+    id: usableId(properties.messageId) ?? newId(),
+    task: route?.task ?? readable(properties.type, 120) ?? readable(fields.routingKey, 120) ?? 'unknown',
     queue,
     payload,
     priority,
-    createdAt: whole(headers['offload-created-at']) ?? secondsOf(properties.timestamp) ?? now,
+    createdAt: instant(headers['offload-created-at']) ?? secondsOf(properties.timestamp) ?? now,
     maxAttempts: whole(headers['offload-max-attempts'], 1) ?? route?.maxAttempts ?? MAX_ATTEMPTS,
-    ...optional('key', text(headers['offload-key'], 200)),
+    ...optional('key', readable(headers['offload-key'], 200)),
     ...optional('tenant', text(headers['offload-tenant'], 200)),
-    ...optional('runAt', whole(headers['offload-run-at'])),
-    ...optional('deadline', whole(headers['offload-deadline'])),
-    ...optional('trace', traceOf(headers)),
+    ...optional('runAt', instant(headers['offload-run-at'])),
+    ...optional('deadline', instant(headers['offload-deadline'])),
+    ...optional('trace', traceOf(traceIn(headers))),
   }
   const attempts = (whole(headers['offload-attempts']) ?? 0) + redelivered
   return [{ job, attempts, isRemembered, ...optional('malformed', malformed) }]
@@ -135,51 +129,14 @@ function redeliveries({ properties, fields }: ConsumeMessage): number {
   return whole(properties.headers?.['x-delivery-count']) ?? (fields.redelivered ? 1 : 0)
 }
 
-function payloadOf(content: Buffer): { payload: string; malformed?: string } {
-  try {
-    return { payload: utf8.decode(content) }
-  } catch {
-    return { payload: content.toString('base64'), malformed: 'the body is not UTF-8; it is kept in base64' }
-  }
-}
-
-function idOf(messageId: unknown): string {
-  return typeof messageId === 'string' && USABLE_ID.test(messageId) ? messageId : newId(Date.now())
-}
-
 function secondsOf(timestamp: unknown): number | undefined {
   const seconds = whole(timestamp)
-  return seconds === undefined ? undefined : seconds * 1000
+  return seconds === undefined ? undefined : instant(seconds * 1000)
 }
 
-function traceOf(headers: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> | undefined {
-  const trace = Object.entries(headers).flatMap(([header, value]): [string, string][] => {
-    const name = W3C.includes(header) ? header : nameIn(header)
-    return name === undefined || typeof value !== 'string' ? [] : [[name, value.slice(0, 512)]]
+function traceIn(headers: Readonly<Record<string, unknown>>): [string, unknown][] {
+  return Object.entries(headers).flatMap(([header, value]): [string, unknown][] => {
+    if (W3C.includes(header)) return [[header, value]]
+    return header.startsWith(TRACE) ? [[header.slice(TRACE.length), value]] : []
   })
-  return trace.length === 0 ? undefined : Object.fromEntries(trace)
-}
-
-const nameIn = (header: string): string | undefined =>
-  header.startsWith(`${PREFIX}trace-`) ? header.slice(`${PREFIX}trace-`.length) : undefined
-
-/** A whole number, of a header or of a head. */
-export function whole(value: unknown, from = 0, to: number = Number.MAX_SAFE_INTEGER): number | undefined {
-  return Number.isInteger(value) && (value as number) >= from && (value as number) <= to
-    ? (value as number)
-    : undefined
-}
-
-/** Readable text of a bounded length. */
-export function text(value: unknown, longest: number): string | undefined {
-  if (typeof value !== 'string' || value.length === 0 || value.length > longest) return undefined
-  return /\p{Cc}/u.test(value) ? undefined : value
-}
-
-/** A member that is there or not. */
-export function optional<Name extends string, Value>(
-  name: Name,
-  value: Value | undefined,
-): { [name in Name]?: Value } {
-  return value === undefined ? {} : ({ [name]: value } as { [name in Name]: Value })
 }

@@ -14,8 +14,8 @@ export interface Names {
   work(queue: string): QueueShape
   /** What nobody consumes: people look into it. */
   deadLetters(queue: string): QueueShape
-  /** Holds messages for so long, then hands them to `jobs` under the key they came with; also the name of its own exchange. */
-  delay(ms: number): QueueShape
+  /** Holds messages for so long, then hands them to the queue. One for each: what cannot be handed on holds up no other. */
+  delay(queue: string, ms: number): QueueShape
 }
 
 /** Kept on disk by most of the nodes; what ends up elsewhere is confirmed there before it is gone here (RabbitMQ 3.10). */
@@ -36,9 +36,14 @@ export function namesOf(prefix: string): Names {
       arguments: { ...SAFE, 'x-dead-letter-exchange': dead, 'x-dead-letter-routing-key': queue },
     }),
     deadLetters: (queue) => ({ name: `${dead}.${plain(queue)}`, arguments: { 'x-queue-type': 'quorum' } }),
-    delay: (ms) => ({
-      name: `${prefix}.delay.${ms}`,
-      arguments: { ...SAFE, 'x-message-ttl': ms, 'x-dead-letter-exchange': jobs },
+    delay: (queue, ms) => ({
+      name: `${prefix}.delay.${plain(queue)}.${ms}`,
+      arguments: {
+        ...SAFE,
+        'x-message-ttl': ms,
+        'x-dead-letter-exchange': jobs,
+        'x-dead-letter-routing-key': queue,
+      },
     }),
   }
 }

@@ -1,11 +1,26 @@
 import type { ConsumeMessage, MessageProperties } from 'amqplib'
 import type { Job } from '../../job/job.ts'
 import { NORMAL_PRIORITY } from '../../job/priority.ts'
-import type { Content, Publisher, Received } from './message.ts'
-import { optional, propertiesOf, text, whole } from './message.ts'
+import type { Publisher } from './envelope.ts'
+import { propertiesOf } from './envelope.ts'
+import type { Content, Received } from './message.ts'
+import {
+  instant,
+  MAX_ATTEMPTS,
+  newId,
+  optional,
+  payloadOf,
+  readable,
+  text,
+  traceOf,
+  usableId,
+  whole,
+} from './untrusted.ts'
 
 const TYPE = 'application/vnd.offload.pack+x-ndjson'
 const MOST_BYTES = 262_144
+/** In any pack of ours. */
+const MOST_JOBS = 1000
 
 /** Several jobs in one message: two lines each, what it is (JSON) and its payload. */
 export function packOf(jobs: readonly Job[], publisher: Publisher): Content {
@@ -26,13 +41,14 @@ export function packs(jobs: readonly Job[], most: number, isAlone: (job: Job) =>
       made.push([job])
       continue
     }
-    if (pack.length === most || (pack.length > 0 && bytes + job.payload.length > MOST_BYTES)) pack = []
+    const own = Buffer.byteLength(job.payload)
+    if (pack.length === most || (pack.length > 0 && bytes + own > MOST_BYTES)) pack = []
     if (pack.length === 0) {
       made.push(pack)
       bytes = 0
     }
     pack.push(job)
-    bytes += job.payload.length
+    bytes += own
   }
   return made
 }
@@ -50,47 +66,55 @@ export function unpacked(
   { content }: ConsumeMessage,
   queue: string,
   redelivered: number,
+  now: number,
 ): readonly Omit<Received, 'isRemembered'>[] {
-  const lines = content.toString().split('\n')
+  const { payload, malformed } = payloadOf(content)
+  const lines = payload.split('\n', MOST_JOBS * 2 + 1)
+  const why = malformed ?? (lines.length > MOST_JOBS * 2 ? TOO_MANY : undefined)
+  if (why !== undefined)
+    return [{ job: jobOf({}, payload, queue, now), attempts: redelivered, malformed: why }]
   const jobs: Omit<Received, 'isRemembered'>[] = []
   for (let at = 0; at < lines.length; at += 2) {
-    const job = jobOf(lines[at] as string, lines[at + 1] ?? '', queue)
-    jobs.push({ ...job, attempts: redelivered })
+    const head = parsed(lines[at] as string)
+    const lacks =
+      usableId(head.id) === undefined
+        ? 'the pack has a head that cannot be read'
+        : lines[at + 1] === undefined
+          ? 'the pack ends before the payload'
+          : undefined
+    const job = jobOf(head, lines[at + 1] ?? '', queue, now)
+    jobs.push({ job, attempts: redelivered, ...optional('malformed', lacks) })
   }
   return jobs
 }
 
-function jobOf(head: string, payload: string, queue: string): { job: Job; malformed?: string } {
-  const { id, task, priority, createdAt, maxAttempts, deadline, key, tenant, trace } = parsed(head)
-  const job: Job = {
-    id: text(id, 200) ?? 'unknown',
-    task: text(task, 120) ?? 'unknown',
+const TOO_MANY = `the pack has more than ${MOST_JOBS} jobs, and is not ours`
+
+function jobOf(head: Readonly<Record<string, unknown>>, payload: string, queue: string, now: number): Job {
+  const { id, task, priority, createdAt, maxAttempts, deadline, key, tenant, trace } = head
+  return {
+    id: usableId(id) ?? newId(),
+    task: readable(task, 120) ?? 'unknown',
     queue,
     payload,
     priority: whole(priority, 0, 9) ?? NORMAL_PRIORITY,
-    createdAt: whole(createdAt) ?? 0,
-    maxAttempts: whole(maxAttempts, 1) ?? 1,
-    ...optional('deadline', whole(deadline)),
-    ...optional('key', text(key, 200)),
+    createdAt: instant(createdAt) ?? now,
+    maxAttempts: whole(maxAttempts, 1) ?? MAX_ATTEMPTS,
+    ...optional('deadline', instant(deadline)),
+    ...optional('key', readable(key, 200)),
     ...optional('tenant', text(tenant, 200)),
-    ...(isTrace(trace) ? { trace } : {}),
+    ...optional('trace', traceOf(entriesOf(trace))),
   }
-  return text(id, 200) === undefined ? { job, malformed: 'the pack has a head that cannot be read' } : { job }
 }
 
 function parsed(head: string): Readonly<Record<string, unknown>> {
   try {
-    const value: unknown = JSON.parse(head)
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+    return Object.fromEntries(entriesOf(JSON.parse(head)))
   } catch {
     return {}
   }
 }
 
-function isTrace(trace: unknown): trace is Readonly<Record<string, string>> {
-  return (
-    typeof trace === 'object' &&
-    trace !== null &&
-    Object.values(trace).every((value) => typeof value === 'string')
-  )
+function entriesOf(value: unknown): [string, unknown][] {
+  return typeof value === 'object' && value !== null ? Object.entries(value) : []
 }

@@ -1,6 +1,6 @@
 import type { ChannelModel, ConfirmChannel } from 'amqplib'
 import { sleep, systemClock } from '../../clock.ts'
-import { BackendError } from '../../job/errors.ts'
+import { BackendError, OffloadError } from '../../job/errors.ts'
 import { coded } from './faults.ts'
 import type { Link } from './link.ts'
 import { blockedBy } from './link.ts'
@@ -20,11 +20,19 @@ const AGAIN_MS = 50
 /** What the library says of a message that the server refused. */
 const NACKED = 'message nacked'
 const NOT_FOUND = 404
+const ACCESS_REFUSED = 403
+const PRECONDITION_FAILED = 406
 
-/** The exchange is gone. */
-export function isMissing(error: unknown): boolean {
-  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: { code?: unknown } }
-  return code === NOT_FOUND || cause?.code === NOT_FOUND
+/** An exchange is gone: the server has closed the channel, with all that was under way on it. */
+const isMissing = (error: unknown): boolean => (error as { code?: unknown }).code === NOT_FOUND
+
+/** One of them is longer than the server allows; which, it does not tell. */
+const isTooLarge = (error: unknown): boolean => /larger than configured max/.test((error as Error).message)
+
+/** The server refuses it, now and later. */
+function isFinal(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return code === ACCESS_REFUSED || code === PRECONDITION_FAILED
 }
 
 /** Publishes with confirms, over a channel that is opened anew with each connection. */
@@ -32,15 +40,10 @@ export class Publisher {
   readonly #link: Link
   readonly #timeoutMs: number
   #open: { readonly model: ChannelModel; readonly channel: Promise<Confirmed> } | undefined
-  readonly #calls = new Set<(error: Error) => void>()
 
   constructor(link: Link, timeoutMs: number) {
     this.#link = link
     this.#timeoutMs = timeoutMs
-    link.onLost((error) => {
-      // The channel tells of its own end; a server that takes nothing does not.
-      if (error instanceof BackendError) for (const fail of this.#calls) fail(error)
-    })
   }
 
   /**
@@ -49,7 +52,7 @@ export class Publisher {
    */
   async publish(messages: readonly Outgoing[]): Promise<readonly Verdict[]> {
     const { blocked } = this.#link
-    if (blocked !== undefined) throw blockedBy(blocked)
+    if (blocked !== undefined) throw blockedBy(blocked, false)
     const until = systemClock.elapsed() + this.#timeoutMs
     const verdicts: (Verdict | undefined)[] = messages.map(() => undefined)
     for (;;) {
@@ -57,11 +60,33 @@ export class Publisher {
         await this.#send(messages, verdicts, until)
         return verdicts as Verdict[]
       } catch (error) {
-        if (error instanceof BackendError || isMissing(error) || systemClock.elapsed() >= until)
+        if (isTooLarge(error)) return this.#publishEach(messages, verdicts)
+        if (isMissing(error)) return verdicts.map((verdict) => verdict ?? 'returned')
+        if (error instanceof BackendError || isFinal(error) || systemClock.elapsed() >= until)
           throw coded(error, 'did not confirm what was published')
         await sleep(systemClock, AGAIN_MS)
       }
     }
+  }
+
+  /** One that the server refuses must not hold up the others. @throws PAYLOAD_TOO_LARGE where it is alone */
+  async #publishEach(
+    messages: readonly Outgoing[],
+    verdicts: readonly (Verdict | undefined)[],
+  ): Promise<readonly Verdict[]> {
+    if (messages.length === 1)
+      throw new OffloadError(
+        'PAYLOAD_TOO_LARGE',
+        'rabbitmq takes no message as long as this one: raise max_message_size there, or store the payload elsewhere and pass a reference',
+      )
+    const each: Verdict[] = []
+    for (const [at, message] of messages.entries()) {
+      const [verdict = 'refused'] = verdicts[at]
+        ? [verdicts[at]]
+        : await this.publish([message]).catch(refusedIfTooLarge)
+      each.push(verdict)
+    }
+    return each
   }
 
   /** Publishes what has no verdict yet. */
@@ -72,8 +97,8 @@ export class Publisher {
   ): Promise<void> {
     const leftMs = (): number => until - systemClock.elapsed()
     const model = await this.#link.up(leftMs())
-    const channel = await this.#inTime(this.#channel(model), leftMs())
-    await this.#inTime(channel.send(messages, verdicts), leftMs())
+    const channel = await this.#link.answer(this.#channel(model), leftMs())
+    await this.#link.answer(channel.send(messages, verdicts), leftMs())
   }
 
   #channel(model: ChannelModel): Promise<Confirmed> {
@@ -88,34 +113,11 @@ export class Publisher {
     }
     return this.#open.channel
   }
+}
 
-  #inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const end = (): void => {
-        cancel()
-        this.#calls.delete(fail)
-      }
-      const fail = (error: Error): void => {
-        end()
-        reject(error)
-      }
-      const cancel = systemClock.after(ms, () => {
-        this.#link.reset('it did not answer')
-        fail(
-          new BackendError(
-            'BACKEND_UNAVAILABLE',
-            `rabbitmq did not confirm within ${this.#timeoutMs} ms; whether the message was taken is unknown: enqueue again with the same id`,
-            { retryAfterMs: 1000 },
-          ),
-        )
-      })
-      this.#calls.add(fail)
-      work.then((value) => {
-        end()
-        resolve(value)
-      }, fail)
-    })
-  }
+function refusedIfTooLarge(error: unknown): readonly Verdict[] {
+  if (error instanceof OffloadError && error.code === 'PAYLOAD_TOO_LARGE') return ['refused']
+  throw error
 }
 
 /** A channel in confirm mode. */

@@ -1,5 +1,5 @@
 import type { Channel, ChannelModel } from 'amqplib'
-import { mismatch, missing } from './faults.ts'
+import { coded, mismatch, missing } from './faults.ts'
 import type { Link } from './link.ts'
 import type { Route } from './message.ts'
 import type { Names, QueueShape } from './names.ts'
@@ -32,28 +32,38 @@ export class Topology {
   queue(queue: string): Promise<void> {
     const { jobs, dead, work, deadLetters } = this.#names
     return this.#once(`queue ${queue}`, async () => {
-      await this.#queue(deadLetters(queue), [[dead, queue]])
-      const routes = this.#routes.filter((route) => route.queue === queue)
-      await this.#queue(work(queue), [
-        [jobs, queue],
-        ...routes.map(({ exchange, key }): [string, string] => [exchange, key]),
-      ])
+      await this.#exchange(dead)
+      await this.#queue(deadLetters(queue))
+      await this.#bind(deadLetters(queue), dead, queue)
+      await this.#exchange(jobs)
+      await this.#queue(work(queue))
+      await this.#bind(work(queue), jobs, queue)
+    })
+  }
+
+  /** What leads from the exchanges of strangers to the queue. @throws BackendError where one is missing */
+  routes(queue: string): Promise<void> {
+    return this.#once(`routes ${queue}`, async () => {
+      for (const route of this.#routes)
+        if (route.queue === queue) await this.#bind(this.#names.work(queue), route.exchange, route.key)
     })
   }
 
   /** The rung of the ladder that holds messages for so long. */
-  delay(ms: number): Promise<void> {
-    const shape = this.#names.delay(ms)
-    return this.#once(shape.name, async () => {
-      await this.#exchange(shape.name, 'fanout')
-      await this.#queue(shape, [[shape.name, '']])
-    })
+  delay(queue: string, ms: number): Promise<void> {
+    const shape = this.#names.delay(queue, ms)
+    return this.#once(shape.name, () => this.#queue(shape))
   }
 
-  /** How many messages wait there. */
+  /** How many messages wait there. @throws BackendError, also where it is gone */
   async count({ name }: QueueShape): Promise<number> {
-    const { messageCount } = await this.#do((channel) => channel.checkQueue(name))
-    return messageCount
+    try {
+      const { messageCount } = await this.#do((channel) => channel.checkQueue(name))
+      return messageCount
+    } catch (error) {
+      this.forget()
+      throw coded(error, 'did not count a queue')
+    }
   }
 
   /** Everything is looked for again. */
@@ -74,38 +84,44 @@ export class Topology {
     return there
   }
 
-  async #queue(
-    shape: QueueShape,
-    bindings: readonly (readonly [exchange: string, key: string])[],
-  ): Promise<void> {
+  async #queue(shape: QueueShape): Promise<void> {
     const { name } = shape
     try {
-      if (!this.#declares) return void (await this.#do((channel) => channel.checkQueue(name)))
-      await this.#do((channel) => channel.assertQueue(name, { durable: true, arguments: shape.arguments }))
+      if (this.#declares)
+        await this.#do((channel) => channel.assertQueue(name, { durable: true, arguments: shape.arguments }))
+      else await this.#do((channel) => channel.checkQueue(name))
     } catch (error) {
       const { code } = error as { code?: unknown }
       if (code === PRECONDITION_FAILED) throw mismatch(shape, error as Error)
       if (code === NOT_FOUND && !this.#declares) throw missing(shape, error as Error)
-      throw error
-    }
-    for (const [exchange, key] of bindings) {
-      if (exchange === this.#names.jobs || exchange === this.#names.dead)
-        await this.#exchange(exchange, 'direct')
-      await this.#do((channel) => channel.bindQueue(name, exchange, key))
+      throw coded(error, 'did not make a queue')
     }
   }
 
-  #exchange(name: string, type: 'direct' | 'fanout'): Promise<void> {
-    return this.#once(`exchange ${name}`, async () => {
-      if (this.#declares) await this.#do((channel) => channel.assertExchange(name, type, { durable: true }))
-    })
+  async #exchange(name: string): Promise<void> {
+    if (!this.#declares) return
+    try {
+      await this.#do((channel) => channel.assertExchange(name, 'direct', { durable: true }))
+    } catch (error) {
+      throw coded(error, 'did not make an exchange')
+    }
+  }
+
+  async #bind({ name }: QueueShape, exchange: string, key: string): Promise<void> {
+    if (!this.#declares) return
+    try {
+      await this.#do((channel) => channel.bindQueue(name, exchange, key))
+    } catch (error) {
+      throw coded(error, `did not bind queue "${name}" to exchange "${exchange}"`)
+    }
   }
 
   /** One at a time: a refusal closes the channel, and must not end another call. */
   #do<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
     const done = this.#last.then(async () => {
       const model = await this.#link.up(this.#timeoutMs)
-      return work(await this.#channel(model))
+      const channel = await this.#link.answer(this.#channel(model), this.#timeoutMs)
+      return this.#link.answer(work(channel), this.#timeoutMs)
     })
     this.#last = done.catch(() => {})
     return done

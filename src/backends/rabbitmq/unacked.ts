@@ -1,17 +1,19 @@
 import type { Channel, ConsumeMessage } from 'amqplib'
 
+/** How many messages of one consumer are in hand: the server lets it have so many at a time. */
+export interface InHand {
+  count: number
+}
+
 /** Messages that came over one channel and are not acknowledged yet, in the order in which they came. */
 export class Unacked {
   readonly #channel: Channel
-  readonly #tags = new Set<number>()
+  readonly #tags = new Map<number, InHand>()
   #isOpen = true
 
   constructor(channel: Channel) {
     this.#channel = channel
-    channel.on('close', () => {
-      this.#isOpen = false
-      this.#tags.clear()
-    })
+    channel.on('close', () => this.#close())
   }
 
   /** Once it is closed the server has taken back all that was not acknowledged. */
@@ -23,28 +25,59 @@ export class Unacked {
     return this.#tags.size
   }
 
-  add({ fields }: ConsumeMessage): void {
-    this.#tags.add(fields.deliveryTag)
+  add({ fields }: ConsumeMessage, inHand: InHand = { count: 0 }): void {
+    inHand.count++
+    this.#tags.set(fields.deliveryTag, inHand)
   }
 
-  /** Acknowledges them: in one word as far as they are the oldest, the others one by one. */
-  ack(messages: readonly ConsumeMessage[]): void {
+  /** Acknowledges them: in one word as far as they are the oldest, the others one by one. False where it is closed. */
+  ack(messages: readonly ConsumeMessage[]): boolean {
     const ended = new Map(messages.map((message) => [message.fields.deliveryTag, message]))
     let last: ConsumeMessage | undefined
-    for (const tag of this.#tags) {
+    for (const tag of this.#tags.keys()) {
       const message = ended.get(tag)
       if (message === undefined) break
       last = message
       ended.delete(tag)
-      this.#tags.delete(tag)
+      this.#take(tag)
     }
-    if (last !== undefined) this.#channel.ack(last, true)
-    for (const [tag, message] of ended) if (this.#tags.delete(tag)) this.#channel.ack(message)
+    const oldest = last
+    return this.#say(() => {
+      if (oldest !== undefined) this.#channel.ack(oldest, true)
+      for (const [tag, message] of ended) if (this.#take(tag)) this.#channel.ack(message)
+    })
   }
 
   /** The server has them again, and counts that they came back. */
   giveBack(messages: readonly ConsumeMessage[]): void {
-    for (const message of messages)
-      if (this.#tags.delete(message.fields.deliveryTag)) this.#channel.nack(message, false, true)
+    this.#say(() => {
+      for (const message of messages)
+        if (this.#take(message.fields.deliveryTag)) this.#channel.nack(message, false, true)
+    })
+  }
+
+  #take(tag: number): boolean {
+    const inHand = this.#tags.get(tag)
+    if (inHand === undefined) return false
+    inHand.count--
+    return this.#tags.delete(tag)
+  }
+
+  /** The library throws where the channel is closing and has not told yet. */
+  #say(what: () => void): boolean {
+    if (!this.#isOpen) return false
+    try {
+      what()
+      return true
+    } catch (error) {
+      if ((error as Error).name !== 'IllegalOperationError') throw error
+      this.#close()
+      return false
+    }
+  }
+
+  #close(): void {
+    this.#isOpen = false
+    this.#tags.clear()
   }
 }

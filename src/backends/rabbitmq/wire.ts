@@ -2,18 +2,19 @@ import type { ConsumeMessage } from 'amqplib'
 import type { BackendOptions } from '../../backend.ts'
 import { BackendError } from '../../job/errors.ts'
 import type { Job } from '../../job/job.ts'
+import type { Publisher as By } from './envelope.ts'
 import type { Part } from './inbox.ts'
 import { Inbox } from './inbox.ts'
 import type { Connect } from './link.ts'
 import { Link } from './link.ts'
 import type { Location } from './location.ts'
-import type { Publisher as By, Content, Route } from './message.ts'
+import type { Content, Route } from './message.ts'
 import { contentOf, received } from './message.ts'
 import type { Names } from './names.ts'
 import { namesOf } from './names.ts'
-import { packOf } from './pack.ts'
+import { isPack, packOf } from './pack.ts'
 import type { Outgoing, Verdict } from './publisher.ts'
-import { isMissing, Publisher } from './publisher.ts'
+import { Publisher } from './publisher.ts'
 import { Topology } from './topology.ts'
 
 /**
@@ -59,29 +60,46 @@ export class Wire {
     return jobs.length === 1 ? contentOf(first, attempts, this.#by) : packOf(jobs, this.#by)
   }
 
-  /** Publishes once the queues are there; what finds none is published once more. */
+  /**
+   * Publishes once the queues are there; what finds none is published once more. A verdict for each.
+   * @throws BackendError where not all were answered for, and where no message found a queue
+   */
   async publish(messages: readonly Outgoing[], ready: () => Promise<unknown>): Promise<readonly Verdict[]> {
+    if (messages.length === 0) return []
     await ready()
-    const verdicts = await this.#publisher.publish(messages).catch((error: unknown) => {
-      if (isMissing(error)) return messages.map((): Verdict => 'returned')
-      throw error
-    })
+    const verdicts = await this.#publisher.publish(messages)
     if (!verdicts.includes('returned')) return verdicts
     this.topology.forget()
     await ready()
-    const lost = messages.filter((_, at) => verdicts[at] === 'returned')
-    const again = [...(await this.#publisher.publish(lost))]
-    if (again.includes('returned'))
-      throw new BackendError(
-        'BACKEND_UNAVAILABLE',
-        `rabbitmq has no queue for "${lost[0]?.exchange}" with the key "${lost[0]?.key}": bind it, or leave out declare=false; nothing was accepted`,
-        { retryAfterMs: 1000 },
-      )
-    return verdicts.map((verdict) => (verdict === 'returned' ? (again.shift() as Verdict) : verdict))
+    const again = [
+      ...(await this.#publisher.publish(messages.filter((_, at) => verdicts[at] === 'returned'))),
+    ]
+    const last = verdicts.map((verdict) => (verdict === 'returned' ? (again.shift() as Verdict) : verdict))
+    if (last.some((verdict) => verdict !== 'returned')) return last
+    const [{ exchange, key } = { exchange: '', key: '' }] = messages
+    throw new BackendError(
+      'BACKEND_UNAVAILABLE',
+      `rabbitmq has no queue for "${exchange}" with the key "${key}": bind it, or leave out declare=false; nothing was accepted`,
+      { retryAfterMs: 1000 },
+    )
   }
 
   take(queue: string, limit: number, signal: AbortSignal): Promise<Part[]> {
     return this.#inbox(queue).take(limit, signal)
+  }
+
+  /** They wait here again, first of all. */
+  putBack(queue: string, parts: readonly Part[]): void {
+    this.#inbox(queue).putBack(parts)
+  }
+
+  /** The server takes them back, and counts it. */
+  takeBack(parts: readonly Part[]): void {
+    for (const part of parts) {
+      if (part.isEnded) continue
+      part.isEnded = true
+      part.delivery.unacked.giveBack([part.delivery.message])
+    }
   }
 
   /** Messages that were received here and not acknowledged. */
@@ -108,8 +126,10 @@ export class Wire {
       else messages.push(message)
       return true
     })
-    for (const [unacked, messages] of over) unacked.ack(messages)
-    return held
+    const lost = new Set(
+      [...over].filter(([unacked, messages]) => !unacked.ack(messages)).map(([unacked]) => unacked),
+    )
+    return held.map((isHeld, at) => isHeld && !lost.has((parts[at] as Part).delivery.unacked))
   }
 
   /**
@@ -117,7 +137,7 @@ export class Wire {
    * once more, and from RabbitMQ 4 on is dropped after twenty times. Where it takes no messages, it must. Never rejects.
    */
   async giveBack(parts: readonly Part[]): Promise<void> {
-    const held = parts.filter(({ delivery }) => delivery.unacked.isOpen)
+    const held = parts.filter(({ delivery, isEnded }) => !isEnded && delivery.unacked.isOpen)
     if (held.length === 0) return
     try {
       const queues = new Set(held.map(({ job }) => job.queue))
@@ -126,9 +146,9 @@ export class Wire {
         () => Promise.all([...queues].map((queue) => this.topology.queue(queue))),
       )
       this.end(held.filter((_, at) => verdicts[at] === 'confirmed'))
-      takeBack(held.filter((_, at) => verdicts[at] !== 'confirmed'))
+      this.takeBack(held.filter((_, at) => verdicts[at] !== 'confirmed'))
     } catch {
-      takeBack(held)
+      this.takeBack(held)
     }
   }
 
@@ -137,16 +157,17 @@ export class Wire {
     await Promise.all([this.#publishing.close(), this.#consuming.close()])
   }
 
-  /** As it was received; a job out of a pack alone. */
+  /** As it was received, a stranger's too; a job out of a pack alone. */
   #copyOf({ job, attempts, delivery }: Part): Outgoing {
     const { content, properties } = delivery.message
     const own = this.messageOf([job], attempts)
-    const isWhole = delivery.left === 1 && properties.contentType === 'application/json'
+    const { appId, contentType } = properties
     return {
       exchange: this.names.jobs,
       key: job.queue,
-      body: isWhole ? content : own.body,
-      properties: isWhole ? { ...own.properties, appId: properties.appId } : own.properties,
+      ...(isPack(properties)
+        ? { body: own.body, properties: { ...own.properties, appId } }
+        : { body: content, properties: { ...own.properties, appId, contentType } }),
     }
   }
 
@@ -155,8 +176,10 @@ export class Wire {
     if (inbox === undefined) {
       inbox = new Inbox({
         link: this.#consuming,
+        timeoutMs: this.#options.timeoutMs,
         ready: async () => {
           await this.topology.queue(queue)
+          await this.topology.routes(queue)
           return this.names.work(queue).name
         },
         unpack: (message) => received(message, queue, this.#routes, Date.now()),
@@ -167,8 +190,4 @@ export class Wire {
     }
     return inbox
   }
-}
-
-function takeBack(parts: readonly Part[]): void {
-  for (const { delivery } of parts) delivery.unacked.giveBack([delivery.message])
 }
