@@ -100,7 +100,7 @@ export class Alone implements Broker {
       if (next === undefined) over.push(part)
       else moving.set(part, next)
     }
-    this.#wire.settling(over)
+    this.#wire.settling(parts.filter((part) => part !== undefined))
     for (const part of this.#end(over)) this.#untold.add(part)
     for (const part of await this.#move(moving)) this.#untold.add(part)
     return parts.map((part) => part !== undefined && this.#untold.delete(part))
@@ -156,7 +156,6 @@ export class Alone implements Broker {
   async #move(moving: ReadonlyMap<Part, Next>): Promise<readonly Part[]> {
     if (moving.size === 0) return []
     await this.#publishMoves(moving)
-    this.#wire.settling([...moving.keys()])
     return this.#end([...moving.keys()])
   }
 
