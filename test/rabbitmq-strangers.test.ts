@@ -249,7 +249,7 @@ if (rabbit !== undefined) {
         expect(letter.properties).toMatchObject({
           messageId: 'poison',
           type: properties.type,
-          headers: { 'offload-fault-code': code, 'offload-attempts': 1 },
+          headers: { 'offload-fault-code': code, 'offload-fault-attempt': 1 },
         })
         expect(await stranger.deadLetter()).toBe(false)
         await vi.waitFor(() => expect(ran).toEqual(['bill after it']))

@@ -1,5 +1,5 @@
 import type { BackendOptions } from '../../backend.ts'
-import type { Accepted, Broker, Claim, Features, Room } from '../../broker.ts'
+import type { Accepted, Broker, Claim, Features, Room, WaitingWant } from '../../broker.ts'
 import { systemClock } from '../../clock.ts'
 import { BackendError } from '../../job/errors.ts'
 import type { Job } from '../../job/job.ts'
@@ -64,12 +64,10 @@ export class Alone implements Broker {
     return jobs.map((job) => ({ id: job.id, status: statusOf(verdicts.get(job)) }))
   }
 
-  async claim(
-    queue: string,
-    { limit, leaseMs, signal }: Parameters<Broker['claim']>[1],
-  ): Promise<readonly Claim[]> {
+  async claim(queue: string, want: WaitingWant): Promise<readonly Claim[]> {
+    const { leaseMs, signal } = want
     while (!signal.aborted) {
-      const parts = await this.#wire.take(queue, limit, signal)
+      const parts = await this.#wire.take(queue, want)
       const now = this.#options.clock.now()
       const moving = new Map<Part, Next>()
       for (const part of parts) {
@@ -189,7 +187,7 @@ export class Alone implements Broker {
       return next.runAt === undefined
         ? this.#toQueue([rest], next.attempts)
         : this.#toQueue([{ ...rest, runAt: next.runAt }], next.attempts, next.runAt)
-    const { body, properties } = this.#wire.messageOf([rest], next.attempts)
+    const { body, properties } = this.#wire.messageOf([rest])
     const { content, properties: came } = delivery.message
     return {
       exchange: this.#wire.names.dead,

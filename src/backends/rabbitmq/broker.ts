@@ -1,5 +1,6 @@
 import type { Accepted, Broker, Features } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
+import type { Logger } from '../../log.ts'
 import { publishApart } from './apart.ts'
 import type { Part } from './inbox.ts'
 import { packs } from './pack.ts'
@@ -7,12 +8,17 @@ import type { Outgoing, Verdict } from './publisher.ts'
 import type { Wire } from './wire.ts'
 
 /** RabbitMQ beside a ledger: it carries messages and knows nothing of attempts, times and ends. */
-export function besideLedger(wire: Wire, features: Features): Broker {
+export function besideLedger(wire: Wire, features: Features, logger: Logger): Broker {
   return {
     name: 'rabbitmq',
     features,
     async enqueue(jobs) {
-      const verdicts = await published(wire, jobs, wire.packed)
+      const takes = await takers(wire, jobs, logger)
+      const verdicts = await published(
+        wire,
+        jobs.filter(({ queue }) => takes.has(queue)),
+        wire.packed,
+      )
       // The ledger has the payload.
       const short = new Map(
         jobs
@@ -26,8 +32,8 @@ export function besideLedger(wire: Wire, features: Features): Broker {
         return { id: job.id, status: verdict === 'confirmed' ? 'queued' : 'full' }
       })
     },
-    async claim(queue, { limit, signal }) {
-      const parts = await wire.take(queue, limit, signal)
+    async claim(queue, want) {
+      const parts = await wire.take(queue, want)
       return parts.map((part) => ({
         job: part.job,
         attempt: 1,
@@ -65,6 +71,17 @@ export function besideLedger(wire: Wire, features: Features): Broker {
     },
     close: () => wire.close(),
   }
+}
+
+/** The queues that are as they have to be: one that is not holds up no other. @throws where none is */
+async function takers(wire: Wire, jobs: readonly Job[], logger: Logger): Promise<ReadonlySet<string>> {
+  const queues = [...new Set(jobs.map(({ queue }) => queue))]
+  const found = await Promise.allSettled(queues.map((queue) => wire.topology.queue(queue)))
+  const faults = found.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+  if (faults.length === queues.length) throw faults[0]
+  for (const fault of faults)
+    logger.warn({ broker: 'rabbitmq', error: String(fault) }, 'a queue takes nothing')
+  return new Set(queues.filter((_, at) => found[at]?.status === 'fulfilled'))
 }
 
 function published(wire: Wire, jobs: readonly Job[], most: number): Promise<ReadonlyMap<Job, Verdict>> {

@@ -22,6 +22,7 @@ export interface FeedParts {
   readonly onMessage: (message: ConsumeMessage, inHand: InHand, feed: Feed) => void
   /** The server has ended a consumer: its queue was deleted, or the leader of it went. */
   readonly onGone: (feed: Feed) => void
+  readonly onClose: (error: Error, feed: Feed) => void
 }
 
 /**
@@ -37,6 +38,8 @@ export class Feed {
   readonly unacked: Unacked
   readonly #parts: FeedParts
   readonly #consumers = new Set<Consumer>()
+  /** Why the server closed the channel. */
+  #error: Error | undefined
   #arrived = 0
   #isLeft = false
 
@@ -45,11 +48,14 @@ export class Feed {
     this.channel = channel
     this.unacked = new Unacked(channel)
     this.#parts = parts
+    channel.on('error', (error) => {
+      this.#error = error
+    })
+    channel.on('close', () => parts.onClose(this.#error ?? new Error('the channel was closed'), this))
   }
 
   static async over(model: ChannelModel, parts: FeedParts): Promise<Feed> {
     const channel = await parts.link.answer(model.createChannel(), parts.timeoutMs)
-    channel.on('error', () => {})
     return new Feed(model, channel, parts)
   }
 

@@ -1,4 +1,5 @@
 import type { ConsumeMessage } from 'amqplib'
+import type { WaitingWant } from '../../broker.ts'
 import { systemClock } from '../../clock.ts'
 import { coded } from './faults.ts'
 import { Feed } from './feed.ts'
@@ -62,6 +63,7 @@ export interface InboxParts {
 
 interface Waiter {
   readonly limit: number
+  readonly onWaiting: (() => void) | undefined
   readonly resolve: (parts: Part[]) => void
   readonly reject: (error: unknown) => void
 }
@@ -95,7 +97,7 @@ export class Inbox {
   }
 
   /** Waits for at least one job, and takes up to `limit`. Empty once `signal` aborts. */
-  take(limit: number, signal: AbortSignal): Promise<Part[]> {
+  take(limit: number, { signal, onWaiting }: Pick<WaitingWant, 'signal' | 'onWaiting'>): Promise<Part[]> {
     if (signal.aborted) return Promise.resolve([])
     if (this.#isClosed) return Promise.reject(closed())
     this.#cancelIdle?.()
@@ -115,6 +117,7 @@ export class Inbox {
       const end = (): void => signal.removeEventListener('abort', onAbort)
       const waiter: Waiter = {
         limit,
+        onWaiting,
         resolve: (parts) => {
           end()
           resolve(parts)
@@ -165,7 +168,10 @@ export class Inbox {
       while (this.#waiters.size > 0 && !this.#isClosed) {
         const feed = await this.#fed()
         if (this.#hasTooMuch()) await this.#shrink(feed)
-        if (feed.isConsuming && (this.#buffer.length > 0 || this.#hasRoom(feed))) break
+        if (feed.isConsuming && (this.#buffer.length > 0 || this.#hasRoom(feed))) {
+          for (const { onWaiting } of this.#waiters) onWaiting?.()
+          break
+        }
         const name = await this.#parts.ready()
         await feed.consume(name, prefetchOf(Math.ceil(this.#asked() / this.#density)))
       }
@@ -210,9 +216,9 @@ export class Inbox {
         this.#parts.gone()
         if (this.#feed === from) void this.#tend()
       },
-    })
-    feed.channel.on('close', () => {
-      if (this.#feed === feed) this.#lose(new Error('the channel was closed'))
+      onClose: (error, from) => {
+        if (this.#feed === from) this.#lose(error)
+      },
     })
     this.#feed = feed
     return feed

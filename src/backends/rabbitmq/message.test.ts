@@ -256,7 +256,7 @@ describe('a dead letter', () => {
       'offload-fault-code': 'HANDLER_FAILED',
       'offload-fault-name': 'Error',
       'offload-fault-message': 'x'.repeat(1000),
-      'offload-attempts': 3,
+      'offload-fault-attempt': 3,
       'offload-ended-at': NOW,
     })
   })

@@ -85,7 +85,7 @@ export function deathOf(fault: JobFault): Record<string, unknown> {
     'offload-fault-code': code,
     'offload-fault-name': name,
     'offload-fault-message': message.slice(0, 1000),
-    'offload-attempts': attempt,
+    'offload-fault-attempt': attempt,
     'offload-ended-at': at,
   }
 }
