@@ -223,11 +223,13 @@ export class Inbox {
     const consuming = feed.channel.consume(name, (message) => {
       if (message !== null && this.#feed !== feed) return feed.channel.nack(message)
       if (message !== null) return this.#arrived(feed, consumer, message)
-      // The queue was deleted, or its leader went: it is made and consumed anew.
+      // The queue was deleted: it is made anew, and consumed over another channel.
       consumer.isGone = true
       this.#parts.gone()
-      if (feed.consumer === consumer) feed.consumer = undefined
-      if (this.#feed === feed) void this.#tend()
+      feed.unacked.leave()
+      if (this.#feed !== feed) return
+      this.#feed = undefined
+      void this.#tend()
     })
     // A queue without a leader answers nothing; the others of the connection are well.
     const { link, timeoutMs } = this.#parts
