@@ -34,9 +34,9 @@ export interface Accepted {
   /**
    * `full`: refused, the queue is at its limit. `duplicate`: the id or the idempotency key is remembered already.
    * `mismatch`: refused, the key is remembered with another fingerprint. `taken`: refused, the id is that of a job of another
-   * tenant.
+   * tenant. `tooLarge`: refused, no message of this server holds so much.
    */
-  readonly status: 'queued' | 'duplicate' | 'full' | 'mismatch' | 'taken'
+  readonly status: 'queued' | 'duplicate' | 'full' | 'mismatch' | 'taken' | 'tooLarge'
 }
 
 /** A job in a worker's hands. */

@@ -63,12 +63,14 @@ async function work() {
   }
 }
 
-/** Adds what a job took of the server's own time, in microseconds, where there is a server. */
+/** Adds what a job took of the server's time and of this process's, in microseconds, where there is a server. */
 async function metered(queue, n, run) {
   const before = await queue.serverCpu?.()
+  const begun = process.cpuUsage()
   const figure = await run()
+  const { user, system: kernel } = process.cpuUsage(begun)
   if (before === undefined) return figure
-  return { ...figure, server: ((await queue.serverCpu()) - before) / n }
+  return { ...figure, server: ((await queue.serverCpu()) - before) / n, own: (user + kernel) / n }
 }
 
 function timed(queue, n, run) {
@@ -81,6 +83,7 @@ function timed(queue, n, run) {
 
 async function drain(queue, concurrency, n) {
   await addMany(queue, n)
+  await queue.published?.()
   return metered(queue, n, async () => {
     const { first, last } = await workThrough(queue, concurrency, n)
     return { rate: perSecond(n, last - first) }
@@ -110,7 +113,16 @@ async function elsewhere(queue, from) {
 }
 
 const scenarios = {
-  a: (queue) => timed(queue, jobs, () => inFlight(1, jobs, queue.add)),
+  async a(queue) {
+    const waits = []
+    const add = async (one) => {
+      const begun = performance.now()
+      await queue.add(one)
+      waits.push(performance.now() - begun)
+    }
+    const figure = await timed(queue, jobs, () => inFlight(1, jobs, add))
+    return { ...figure, ...spread(waits) }
+  },
   b: (queue) => timed(queue, jobs, () => inFlight(100, jobs, queue.add)),
   c: (queue) => timed(queue, jobs, () => addMany(queue, jobs)),
   d1: (queue) => drain(queue, 1, jobs),
@@ -118,6 +130,7 @@ const scenarios = {
   d100: (queue) => drain(queue, 100, jobs),
   async d2p(queue) {
     await addMany(queue, jobs)
+    await queue.published?.()
     const workers = workElsewhere(2, 100, jobs)
     const { first, last } = await workers.ended
     workers.stop()

@@ -14,7 +14,8 @@ const schema = z.object({
 const logger = { debug() {}, info() {}, warn() {}, error: console.error }
 
 /** @type {import('./system.ts').Open} */
-export async function open({ url, checked, path, port, settings }) {
+export async function open(place) {
+  const { url, checked, settings } = place
   const input = checked ? schema : z.custom()
   const noop = task('noop', { input, run: async (payload) => onStart(payload) })
   let onStart = () => {}
@@ -34,13 +35,18 @@ export async function open({ url, checked, path, port, settings }) {
       onStart = hooks.onStart
       queue.work({ concurrency }).on('done', hooks.onDone)
     },
-    ...(await stored(url, path, port)),
+    ...(await stored(place)),
     close: () => queue.close(),
   }
 }
 
 /** What is measured of the store itself. */
-async function stored(url, path, port) {
+async function stored({ url, path, port, pid, name, settings }) {
+  if (url.startsWith('amqp:')) {
+    const { filled, server, workQueue } = await import('./rabbitmq.ts')
+    const hasLedger = settings.ledger !== 'none'
+    return { ...server(pid), ...(hasLedger ? { published: () => filled(port, workQueue(name)) } : {}) }
+  }
   if (!url.startsWith('redis:'))
     return { bytes: async () => statSync(path).size + statSync(`${path}-wal`).size }
   const { server } = await import('./redis.ts')

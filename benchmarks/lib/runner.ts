@@ -14,6 +14,8 @@ export interface Figure {
   readonly cpu?: number
   /** What a job took of the server's own time, in microseconds. */
   readonly server?: number
+  /** What it took of the process that accepts or runs it, in microseconds. */
+  readonly own?: number
 }
 
 /** What each scenario measures. */
@@ -49,6 +51,9 @@ export interface Row {
   readonly node?: string
   /** Of its server. */
   readonly port?: number
+  readonly pid?: number
+  /** Of Offload (`{path}`, `{port}` and `{name}` of its ledger are filled in), or of a peer. */
+  readonly settings?: object
   readonly only?: readonly Scenario[]
 }
 
@@ -56,6 +61,8 @@ export interface Plan {
   readonly systems: Readonly<Record<string, Row>>
   /** The scenarios that are run, each of so many jobs. */
   readonly jobs: Partial<Record<Scenario, number>>
+  /** What jobs take of a server, and of the process, are columns of the table. */
+  readonly hasServer?: boolean
   /** Makes the servers as they were. */
   readonly clear: () => Promise<void>
 }
@@ -111,10 +118,10 @@ export async function runAll({ systems, jobs, clear }: Plan): Promise<Figures> {
 
 /** One measurement is one process, on files and a queue of its own. */
 function measure(name: string, row: Row, scenario: string, jobs: number, folder: string): Promise<Figure> {
-  const { module, url, port, checked, node } = row
+  const { node } = row
   return answerOf<Figure>(
     join(import.meta.dirname, 'measure.mjs'),
-    { module, url, port, checked, scenario, jobs, folder },
+    { ...row, scenario, jobs, folder },
     `${name} ${scenario}`,
     node === undefined ? {} : { node },
   )

@@ -5,12 +5,14 @@ export interface System {
   addMany(payloads: readonly object[], priorityOf?: (index: number) => number): Promise<unknown>
   /** Runs jobs that do nothing; `onDone` is called when the system knows the end of one. */
   work(concurrency: number, hooks: { onStart: (payload: { at: number }) => void; onDone: () => void }): void
-  /** What the jobs take, in the file or in the server's memory. */
-  bytes(): Promise<number>
+  /** What the jobs take, in the file or in the server's memory; where it can be told. */
+  bytes?(): Promise<number>
   /** What the server has computed since its start, in microseconds; where there is a server. */
   serverCpu?(): Promise<number>
   /** Jobs that could start now, where it is asked for. */
   waiting?(): Promise<number>
+  /** Resolves when a worker could take all that was accepted; where that is later than the acceptance. */
+  published?(): Promise<void>
   close(): Promise<unknown>
 }
 
@@ -19,13 +21,15 @@ export interface Place {
   readonly name: string
   /** Of the file, where it is one. */
   readonly path: string
-  /** Of the Redis server. */
+  /** Of the server. */
   readonly port?: number
+  /** Of the server's process, where it does not tell itself what it computed. */
+  readonly pid?: number
   /** Of Offload's store. */
   readonly url?: string
   /** Whether Offload checks inputs against a schema. */
   readonly checked?: boolean
-  /** Of Offload: limits and retention other than the defaults. */
+  /** Of Offload: limits, retention and ledger other than the defaults. Of a peer: what is measured besides its defaults. */
   readonly settings?: object
 }
 

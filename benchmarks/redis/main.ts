@@ -89,6 +89,7 @@ async function measure(
   const plan = {
     systems: chosen(Object.fromEntries(onServer), asked),
     jobs: Object.keys(of).length === 0 ? of : chosen(of, asked),
+    hasServer: true,
     clear: () => clear(port),
   }
   return { plan, figures: await runAll(plan).finally(() => redis.stop()) }

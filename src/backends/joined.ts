@@ -25,8 +25,9 @@ export function joined(
   options: BackendOptions,
   documents?: Documents,
 ): Backend {
+  const { overlaps: _, ...own } = broker.features
   const features: Features = {
-    ...broker.features,
+    ...own,
     redeliver: 'lease',
     delayMs: Number.POSITIVE_INFINITY,
     priorities: 10,

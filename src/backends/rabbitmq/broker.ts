@@ -1,8 +1,9 @@
-import type { Broker, Features } from '../../broker.ts'
+import type { Accepted, Broker, Features } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
+import { publishApart } from './apart.ts'
 import type { Part } from './inbox.ts'
 import { packs } from './pack.ts'
-import type { Outgoing } from './publisher.ts'
+import type { Outgoing, Verdict } from './publisher.ts'
 import type { Wire } from './wire.ts'
 
 /** RabbitMQ beside a ledger: it carries messages and knows nothing of attempts, times and ends. */
@@ -11,20 +12,19 @@ export function besideLedger(wire: Wire, features: Features): Broker {
     name: 'rabbitmq',
     features,
     async enqueue(jobs) {
-      const queues = byQueue(jobs)
-      const made = [...queues].flatMap(([, own]) => packs(own, wire.packed, () => false))
-      const messages = made.map(
-        (pack): Outgoing => ({
-          ...wire.messageOf(pack),
-          exchange: wire.names.jobs,
-          key: pack[0]?.queue ?? '',
-        }),
+      const verdicts = await published(wire, jobs, wire.packed)
+      // The ledger has the payload.
+      const short = new Map(
+        jobs
+          .filter((job) => verdicts.get(job) === 'tooLong')
+          .map((job) => [job, { ...job, payload: 'null' }]),
       )
-      const verdicts = await wire.publish(messages, () =>
-        Promise.all([...queues.keys()].map((queue) => wire.topology.queue(queue))),
-      )
-      const refused = new Set(made.filter((_, at) => verdicts[at] !== 'confirmed').flat())
-      return jobs.map((job) => ({ id: job.id, status: refused.has(job) ? 'full' : 'queued' }))
+      const again = await published(wire, [...short.values()], 1)
+      return jobs.map((job): Accepted => {
+        const sent = short.get(job)
+        const verdict = sent === undefined ? verdicts.get(job) : again.get(sent)
+        return { id: job.id, status: verdict === 'confirmed' ? 'queued' : 'full' }
+      })
     },
     async claim(queue, { limit, signal }) {
       const parts = await wire.take(queue, limit, signal)
@@ -65,6 +65,23 @@ export function besideLedger(wire: Wire, features: Features): Broker {
     },
     close: () => wire.close(),
   }
+}
+
+function published(wire: Wire, jobs: readonly Job[], most: number): Promise<ReadonlyMap<Job, Verdict>> {
+  const queues = byQueue(jobs)
+  const made = [...queues.values()].flatMap((own) => packs(own, most, () => false))
+  return publishApart(made, (those) =>
+    wire.publish(
+      those.map(
+        (pack): Outgoing => ({
+          ...wire.messageOf(pack),
+          exchange: wire.names.jobs,
+          key: pack[0]?.queue ?? '',
+        }),
+      ),
+      () => Promise.all([...queues.keys()].map((queue) => wire.topology.queue(queue))),
+    ),
+  )
 }
 
 /** How many jobs so many messages are, if that can be told. */

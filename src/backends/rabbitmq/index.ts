@@ -1,8 +1,10 @@
+import { Writable } from 'node:stream'
 import type { Backend, BackendOptions } from '../../backend.ts'
 import type { Broker, Features } from '../../broker.ts'
 import { CapabilityError, OffloadError } from '../../job/errors.ts'
 import { Alone } from './alone.ts'
 import { besideLedger } from './broker.ts'
+import { gather } from './gather.ts'
 import type { Connect } from './link.ts'
 import type { Location } from './location.ts'
 import { locate } from './location.ts'
@@ -109,6 +111,9 @@ async function connector(at: Location, timeoutMs: number): Promise<Connect> {
           { protocol: tls ? 'amqps' : 'amqp', hostname: host, port, username, password, vhost, heartbeat },
           { timeout: timeoutMs, noDelay: true, clientProperties: { connection_name: 'offload' } },
         )
+        // Of amqplib 2, which does not tell of it.
+        const { stream } = model.connection as { readonly stream?: unknown }
+        if (stream instanceof Writable) gather(stream)
         first = at
         return model
       } catch (error) {

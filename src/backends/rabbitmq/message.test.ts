@@ -223,7 +223,8 @@ describe("a stranger's message", () => {
     const headers = JSON.parse(
       '{"__proto__":{"offload-key":"k","offload-attempts":7},"offload-trace-__proto__":"x"}',
     )
-    const { job } = read('1', { headers })
+    const { job, attempts } = read('1', { headers })
+    expect([job.key, attempts]).toEqual([undefined, 0])
     expect(job.trace).toEqual(JSON.parse('{"__proto__":"x"}'))
     expect(({} as Record<string, unknown>)['offload-key']).toBeUndefined()
   })

@@ -60,7 +60,11 @@ export class Topology {
   /** The rung of the ladder that holds messages for so long. */
   delay(queue: string, ms: number): Promise<void> {
     const shape = this.#names.delay(queue, ms)
-    return this.#once(shape.name, () => this.#queue(shape))
+    return this.#once(shape.name, async () => {
+      await this.#exchange(this.#names.delays)
+      await this.#queue(shape)
+      await this.#bind(shape, this.#names.delays, shape.name)
+    })
   }
 
   /** How many messages wait there. @throws BackendError, also where it is gone */
