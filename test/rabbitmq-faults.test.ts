@@ -1,5 +1,14 @@
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { offload, task } from 'offload'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { Outside } from '../lab/outside.ts'
 import { Link } from '../scripts/servers/proxy.ts'
 import { startRabbitCluster } from '../scripts/servers/rabbit-cluster.ts'
 import type { RabbitServer } from '../scripts/servers/rabbit-server.ts'
@@ -7,8 +16,10 @@ import { startRabbit } from '../scripts/servers/rabbitmq.ts'
 import { startRedis } from '../scripts/servers/redis.ts'
 import { until } from '../scripts/servers/until.ts'
 import { problemOf } from '../src/http/problem.ts'
+import { silentLogger } from '../src/log.ts'
 import type { Scene } from './faults/scene.ts'
 import { Telling } from './faults/telling.ts'
+import { tasksOf } from './rabbitmq/poisoned.ts'
 import type { Mode, TrioOptions } from './rabbitmq/trio.ts'
 import { modes, Trio } from './rabbitmq/trio.ts'
 import { needs } from './servers.ts'
@@ -29,12 +40,31 @@ const nodeLosses = Math.ceil(rounds / 6)
 const TIMEOUT_MS = 90_000
 const ROUND_MS = 60_000
 
+interface LongRun {
+  /** What was begun and told, in order. */
+  readonly runs: readonly string[]
+  readonly errors: readonly string[]
+  /** Channels that the server closed. */
+  readonly closed: number
+}
+
+/** How many channels the log of a server says were closed for what was not acknowledged. */
+const closedIn = ({ folder }: RabbitServer): number =>
+  readFileSync(join(folder, 'log'), 'utf8').match(/delivery acknowledgement on channel \d+ timed out/g)
+    ?.length ?? 0
+
 interface Links {
   readonly all: readonly Link[]
   readonly through: NonNullable<TrioOptions['through']>
 }
 
-const rabbit = await needs('rabbitmq', startRabbit)
+/**
+ * What waits for a retry, alone, is moved on by the server itself. Where it finds the next queue without a leader, or gone, it tries
+ * again after 180 s unless told otherwise: later, and not lost.
+ */
+const SOONER = { advanced: '[{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 2000}]}].' }
+
+const rabbit = await needs('rabbitmq', () => startRabbit(SOONER))
 const redis = await needs('redis', startRedis)
 
 describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under load', () => {
@@ -165,6 +195,124 @@ describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under loa
     deletions * 20_000 + TIMEOUT_MS,
   )
 
+  describe('alone, with a server that takes back what is not acknowledged in time', () => {
+    const ACK_MS = 2000
+    const setTimeouts = (ackMs: number, tickMs: number): Promise<string> =>
+      server.ctl(
+        'eval',
+        `application:set_env(rabbit, consumer_timeout, ${ackMs}), application:set_env(rabbit, channel_tick_interval, ${tickMs}).`,
+      )
+    beforeAll(() => setTimeouts(ACK_MS, 500))
+    afterAll(() => setTimeouts(1_800_000, 60_000))
+
+    /** The first run of a job is longer than the server waits and heeds nothing; its second ends at once. */
+    const runsLong = async (name: string, query: string): Promise<LongRun> => {
+      const runs: string[] = []
+      const errors: string[] = []
+      const long = task('fault.long', {
+        input: z.null(),
+        run: async (_, job) => {
+          runs.push(`attempt ${job.attempt}`)
+          if (job.attempt > 1) return
+          job.signal.addEventListener('abort', () => runs.push((job.signal.reason as { code: string }).code))
+          await wait(2 * ACK_MS)
+          runs.push('end of attempt 1')
+        },
+      })
+      const short = task('fault.short', { input: z.number(), run: (n) => void runs.push(`short ${n}`) })
+      await using queue = offload({
+        url: `${server.url}?prefix=${name}${query}`,
+        ledger: 'none',
+        tasks: [long, short],
+        logger: silentLogger,
+      })
+      const worker = queue.work({ lease: '1s' })
+      worker.on('error', ({ error }) => errors.push(String(error)))
+      const before = closedIn(server)
+      await queue.enqueue(long, null)
+      await until('a second run', async () => runs.includes('attempt 2'))
+      await until('the end of the first', async () => runs.includes('end of attempt 1'))
+      await queue.enqueue(short, 1)
+      await until('the next job', async () => runs.includes('short 1'))
+      return { runs, errors, closed: closedIn(server) - before }
+    }
+
+    test(
+      'hands a long job over before that, where it knows the time: no channel is closed',
+      async () => {
+        const { runs, errors, closed } = await runsLong('acks-known', `&ackTimeout=${ACK_MS}`)
+        expect(runs).toEqual(['attempt 1', 'LEASE_LOST', 'attempt 2', 'end of attempt 1', 'short 1'])
+        expect({ errors, closed }).toEqual({ errors: [], closed: 0 })
+      },
+      TIMEOUT_MS,
+    )
+
+    test(
+      'has its channel closed where it does not: this is told, and the job runs again',
+      async () => {
+        const { runs, errors, closed } = await runsLong('acks-unknown', '')
+        expect(runs.filter((run) => run.startsWith('attempt'))).toEqual(['attempt 1', 'attempt 2'])
+        expect(runs).toContain('LEASE_LOST')
+        expect(errors.join()).toContain('ack')
+        expect(closed).toBeGreaterThan(0)
+      },
+      TIMEOUT_MS,
+    )
+  })
+
+  test(
+    'a job that kills its worker each time is dead after its attempts, and the others flow',
+    async () => {
+      await Promise.all(modes.map((mode) => poisons(mode)))
+    },
+    TIMEOUT_MS,
+  )
+
+  /** One poisonous job among others, for a process that is started again whenever it was killed. */
+  async function poisons(mode: Mode): Promise<void> {
+    const folder = mkdtempSync(join(tmpdir(), 'offload-poisoned-'))
+    const outside = new Outside(join(folder, 'outside'))
+    const { good, poison } = tasksOf(outside)
+    const ledgers = {
+      sqlite: `sqlite:${join(folder, 'jobs.db')}`,
+      redis: `${redisUrl}/0?prefix=poisoned`,
+      none: 'none',
+    }
+    const at = { url: `${server.url}?prefix=poisoned-${mode}`, ledger: ledgers[mode] }
+    await using queue = offload({ ...at, tasks: [good, poison], logger: silentLogger })
+    const enqueued = [
+      ...Array.from({ length: 10 }, (_, n) => queue.enqueue(good, n, { id: `before-${n}` })),
+      queue.enqueue(poison, null, { id: 'poison' }),
+      ...Array.from({ length: 30 }, (_, n) => queue.enqueue(good, n, { id: `after-${n}` })),
+    ]
+    await Promise.all(enqueued)
+    const program = join(import.meta.dirname, 'rabbitmq/poisoned.ts')
+    const options = JSON.stringify({ ...at, outside: outside.path })
+    let [isOver, killed] = [false, 0]
+    let child: ChildProcess | undefined
+    const working = (async () => {
+      while (!isOver) {
+        child = spawn(process.execPath, ['--conditions=offload-source', program, options], {
+          stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+        })
+        const [, signal] = await once(child, 'exit')
+        if (signal === 'SIGKILL') killed++
+      }
+    })()
+    try {
+      await until(`40 good jobs run; ${mode}`, async () => new Set(outside.ids('E')).size === 40, 40_000)
+      await until(`a dead letter; ${mode}`, async () => (await queue.depth()).dead === 1, 40_000)
+    } finally {
+      isOver = true
+      child?.disconnect()
+      await working
+    }
+    const starts = outside.ids('S').filter((id) => id === 'poison')
+    expect({ mode, starts: starts.length, killed }).toEqual({ mode, starts: 3, killed: 3 })
+    expect((await queue.depth()).ready).toBe(0)
+    rmSync(folder, { recursive: true, force: true })
+  }
+
   describe('the network before it', () => {
     /** A link for each producer and each worker. */
     const linked = async (): Promise<Links> => {
@@ -243,7 +391,7 @@ describe.skipIf(rabbit === undefined || redis === undefined)('a cluster of three
   test(
     'may lose the node that leads: nothing accepted is lost',
     async () => {
-      await using cluster = await startRabbitCluster()
+      await using cluster = await startRabbitCluster(3, SOONER)
       if (cluster === undefined) throw new Error('no RabbitMQ here')
       const [first] = cluster.nodes as [RabbitServer]
       const all = cluster.nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')

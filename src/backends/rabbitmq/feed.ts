@@ -20,7 +20,7 @@ export interface FeedParts {
   /** Of a call to the server. */
   readonly timeoutMs: number
   readonly onMessage: (message: ConsumeMessage, inHand: InHand, feed: Feed) => void
-  /** The server has ended a consumer: its queue was deleted, or the leader of it went. */
+  /** The server has ended a consumer: its queue was deleted. */
   readonly onGone: (feed: Feed) => void
   readonly onClose: (error: Error, feed: Feed) => void
 }

@@ -214,7 +214,10 @@ export class Inbox {
       onMessage: (message, inHand, from) => this.#arrived(from, inHand, message),
       onGone: (from) => {
         this.#parts.gone()
-        if (this.#feed === from) void this.#tend()
+        from.unacked.leave()
+        if (this.#feed !== from) return
+        this.#feed = undefined
+        void this.#tend()
       },
       onClose: (error, from) => {
         if (this.#feed === from) this.#lose(error)

@@ -17,6 +17,8 @@ export type Verdict = 'confirmed' | 'refused' | 'returned' | 'tooLong'
 
 /** What is left of a call whose connection went is published again after so long. */
 const AGAIN_MS = 50
+/** Where a queue is full all is refused: channels are not opened more often for it. */
+const RENEW_MS = 500
 /** What the library says of a message that the server refused. */
 const NACKED = 'message nacked'
 const NOT_FOUND = 404
@@ -38,11 +40,17 @@ function isFinal(error: unknown): boolean {
   return code === ACCESS_REFUSED || code === PRECONDITION_FAILED
 }
 
+interface Open {
+  readonly model: ChannelModel
+  readonly channel: Promise<Confirmed>
+  readonly at: number
+}
+
 /** Publishes with confirms, over a channel that is opened anew with each connection. */
 export class Publisher {
   readonly #link: Link
   readonly #timeoutMs: number
-  #open: { readonly model: ChannelModel; readonly channel: Promise<Confirmed> } | undefined
+  #open: Open | undefined
   /** What this connection has said of the length of a body. */
   #longest = Number.POSITIVE_INFINITY
 
@@ -66,7 +74,8 @@ export class Publisher {
     for (;;) {
       try {
         await this.#send(messages, verdicts, until)
-        return verdicts as Verdict[]
+        if (!verdicts.includes('refused') || !this.#renew()) return verdicts as Verdict[]
+        for (const [at, verdict] of verdicts.entries()) if (verdict === 'refused') verdicts[at] = undefined
       } catch (error) {
         const longest = longestIn(error)
         if (longest !== undefined) this.#longest = longest
@@ -93,10 +102,23 @@ export class Publisher {
     await this.#link.answer(channel.send(messages, verdicts), leftMs())
   }
 
+  /**
+   * A channel that took a dead node for the leader of a queue refuses all that is for it, for good (RabbitMQ 3.10). So what is
+   * refused is published once more over a new one; false where the channel is new.
+   */
+  #renew(): boolean {
+    const old = this.#open
+    if (old === undefined) return true
+    if (systemClock.elapsed() - old.at < RENEW_MS) return false
+    this.#open = undefined
+    void old.channel.then((channel) => channel.close())
+    return true
+  }
+
   #channel(model: ChannelModel): Promise<Confirmed> {
     if (this.#open?.model !== model) {
       const channel = model.createConfirmChannel().then((one) => new Confirmed(one))
-      const open = { model, channel }
+      const open = { model, channel, at: systemClock.elapsed() }
       this.#open = open
       const forget = (): void => {
         if (this.#open === open) this.#open = undefined
@@ -113,6 +135,9 @@ class Confirmed {
   readonly #channel: ConfirmChannel
   /** Ids of messages that came back and whose confirm is still to come. */
   readonly #returned = new Set<string>()
+  /** Calls that are not answered for. */
+  #sending = 0
+  #isClosing = false
   /** Why the server closed it. */
   #error: Error | undefined
 
@@ -125,11 +150,21 @@ class Confirmed {
     channel.on('return', ({ properties }) => void this.#returned.add(String(properties.messageId)))
   }
 
+  /** Once all that was sent has been answered for. */
+  close(): void {
+    this.#isClosing = true
+    if (this.#sending === 0) void this.#channel.close().catch(() => {})
+  }
+
   send(messages: readonly Outgoing[], verdicts: (Verdict | undefined)[]): Promise<void> {
     return new Promise((resolve, reject) => {
       let left = 1
+      this.#sending++
       const one = (): void => {
-        if (--left === 0) resolve()
+        if (--left > 0) return
+        resolve()
+        this.#sending--
+        if (this.#isClosing) this.close()
       }
       for (const [at, { exchange, key, body, properties }] of messages.entries()) {
         if (verdicts[at] !== undefined) continue
