@@ -8,7 +8,7 @@ export interface Broker {
   /** Durably takes each job or says why not; an answer per job, in order. Rejects only when none was taken for certain. */
   enqueue(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]>
   /** Waits for at least one job of the queue, then takes up to `limit` most urgent ones. Resolves empty once `signal` aborts. */
-  claim(queue: string, want: Want & { readonly signal: AbortSignal }): Promise<readonly Claim[]>
+  claim(queue: string, want: WaitingWant): Promise<readonly Claim[]>
   /** Ends claims; `false` where the lease was lost, and then nothing changed. */
   settle(settlements: readonly Settlement[]): Promise<readonly boolean[]>
   /** Extends the leases and carries what the handlers reported since the last call. */
@@ -28,15 +28,21 @@ export interface Want {
   readonly worker: string
 }
 
+export interface WaitingWant extends Want {
+  readonly signal: AbortSignal
+  /** Told when nothing is there, but whoever publishes will be heard: the server answers. */
+  readonly onWaiting?: () => void
+}
+
 export interface Accepted {
   /** Of the job that is remembered: the one before, where the idempotency key was met again. */
   readonly id: string
   /**
    * `full`: refused, the queue is at its limit. `duplicate`: the id or the idempotency key is remembered already.
    * `mismatch`: refused, the key is remembered with another fingerprint. `taken`: refused, the id is that of a job of another
-   * tenant.
+   * tenant. `tooLarge`: refused, no message of this server holds so much.
    */
-  readonly status: 'queued' | 'duplicate' | 'full' | 'mismatch' | 'taken'
+  readonly status: 'queued' | 'duplicate' | 'full' | 'mismatch' | 'taken' | 'tooLarge'
 }
 
 /** A job in a worker's hands. */

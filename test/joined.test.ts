@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import type { MessageBroker, Offload } from '../src/index.ts'
 import { offload, task } from '../src/index.ts'
@@ -92,6 +92,32 @@ test('a job is accepted while the message server is down and runs when it is bac
   expect(worker.health().state).toBe('degraded')
   server.down = false
   expect(await handle.result({ timeout: '10s' })).toBe(1)
+  await Promise.all(hosts.map((host) => host.close()))
+})
+
+test('a worker that waits is well again as soon as the message server is, before any job comes', async () => {
+  const server = new LeastPowerServer(9)
+  const { hosts } = twoHosts(server)
+  const worker = hosts[0].work()
+  await vi.waitFor(() => expect(worker.health().state).toBe('running'))
+  server.down = true
+  await vi.waitFor(() => expect(worker.health().state).toBe('degraded'), { timeout: 10_000 })
+  server.down = false
+  await vi.waitFor(() => expect(worker.health().state).toBe('running'), { timeout: 10_000 })
+  await Promise.all(hosts.map((host) => host.close()))
+})
+
+test('jobs are accepted while the message server takes no messages, and what is there runs', async () => {
+  const server = new LeastPowerServer(11)
+  const { hosts, work } = twoHosts(server)
+  const first = await hosts[0].enqueue(work, { n: 1 })
+  await vi.waitFor(() => expect(server.count('default')).toBe(1))
+  server.blocked = true
+  const second = await hosts[0].enqueue(work, { n: 2 })
+  hosts[1].work()
+  expect(await first.result({ timeout: '10s' })).toBe(1)
+  server.blocked = false
+  expect(await second.result({ timeout: '10s' })).toBe(2)
   await Promise.all(hosts.map((host) => host.close()))
 })
 

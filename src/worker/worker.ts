@@ -201,7 +201,8 @@ export class Worker {
       try {
         const { broker } = await this.#parts.open()
         const most = broker.features.overlaps === true ? MOST_OVERLAPPING : limit
-        const want = { limit: Math.min(limit, most), leaseMs: this.#leaseMs, worker: name, signal }
+        const onWaiting = (): void => this.#trouble.end()
+        const want = { limit: Math.min(limit, most), leaseMs: this.#leaseMs, worker: name, signal, onWaiting }
         const claims = await broker.claim(queue, want)
         failures = 0
         this.#trouble.end()

@@ -26,7 +26,7 @@ const faultOf = (attempt: number): JobFault => ({
 const deadOf = (attempts: number, code: string): unknown => ({
   to: 'dead',
   attempts,
-  headers: expect.objectContaining({ 'offload-fault-code': code, 'offload-attempts': attempts }),
+  headers: expect.objectContaining({ 'offload-fault-code': code, 'offload-fault-attempt': attempts }),
 })
 
 const later = NOW + 5000
@@ -97,7 +97,7 @@ describe('a job that no ledger remembers', () => {
       headers: {
         'offload-fault-code': 'LEASE_LOST',
         'offload-fault-message': expect.stringContaining('delivered 3 times and not settled'),
-        'offload-attempts': 3,
+        'offload-fault-attempt': 3,
         'offload-ended-at': NOW,
       },
     })

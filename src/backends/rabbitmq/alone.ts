@@ -1,17 +1,18 @@
 import type { BackendOptions } from '../../backend.ts'
-import type { Accepted, Broker, Claim, Features, Room } from '../../broker.ts'
+import type { Accepted, Broker, Claim, Features, Room, WaitingWant } from '../../broker.ts'
 import { systemClock } from '../../clock.ts'
 import { BackendError } from '../../job/errors.ts'
 import type { Job } from '../../job/job.ts'
 import type { Ending } from '../../job/state.ts'
 import type { Next } from './alone-moves.ts'
 import { afterEnding, onArrival } from './alone-moves.ts'
+import { publishApart } from './apart.ts'
 import { byQueue, countOf } from './broker.ts'
 import type { Part } from './inbox.ts'
 import { Leases } from './leases.ts'
 import { rungOf } from './names.ts'
 import { isPack, packs } from './pack.ts'
-import type { Outgoing } from './publisher.ts'
+import type { Outgoing, Verdict } from './publisher.ts'
 import type { Wire } from './wire.ts'
 
 /** A long job is handed over when so much of the time is up after which the server takes its message back. */
@@ -51,27 +52,22 @@ export class Alone implements Broker {
 
   async enqueue(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]> {
     const now = this.#options.clock.now()
-    const full = new Set<Job>()
-    const messages: { readonly jobs: readonly Job[]; readonly message: Placed }[] = []
+    const made: Job[][] = []
     for (const [queue, own] of byQueue(jobs)) {
       const free = await this.#free(queue, own.length, room)
-      for (const job of own.slice(free)) full.add(job)
       const isLater = (job: Job): boolean => job.runAt !== undefined && job.runAt > now
-      for (const pack of packs(own.slice(0, free), this.#wire.packed, isLater))
-        messages.push({ jobs: pack, message: this.#toQueue(pack, 0, pack[0]?.runAt) })
+      made.push(...packs(own.slice(0, free), this.#wire.packed, isLater))
     }
-    const verdicts = await this.#publish(messages.map(({ message }) => message))
-    for (const [at, verdict] of verdicts.entries())
-      if (verdict !== 'confirmed') for (const job of messages[at]?.jobs ?? []) full.add(job)
-    return jobs.map((job) => ({ id: job.id, status: full.has(job) ? 'full' : 'queued' }))
+    const verdicts = await publishApart(made, (those) =>
+      this.#publish(those.map((pack) => this.#toQueue(pack, 0, pack[0]?.runAt))),
+    )
+    return jobs.map((job) => ({ id: job.id, status: statusOf(verdicts.get(job)) }))
   }
 
-  async claim(
-    queue: string,
-    { limit, leaseMs, signal }: Parameters<Broker['claim']>[1],
-  ): Promise<readonly Claim[]> {
+  async claim(queue: string, want: WaitingWant): Promise<readonly Claim[]> {
+    const { leaseMs, signal } = want
     while (!signal.aborted) {
-      const parts = await this.#wire.take(queue, limit, signal)
+      const parts = await this.#wire.take(queue, want)
       const now = this.#options.clock.now()
       const moving = new Map<Part, Next>()
       for (const part of parts) {
@@ -102,7 +98,7 @@ export class Alone implements Broker {
       if (next === undefined) over.push(part)
       else moving.set(part, next)
     }
-    this.#wire.settling(over)
+    this.#wire.settling(parts.filter((part) => part !== undefined))
     for (const part of this.#end(over)) this.#untold.add(part)
     for (const part of await this.#move(moving)) this.#untold.add(part)
     return parts.map((part) => part !== undefined && this.#untold.delete(part))
@@ -158,7 +154,6 @@ export class Alone implements Broker {
   async #move(moving: ReadonlyMap<Part, Next>): Promise<readonly Part[]> {
     if (moving.size === 0) return []
     await this.#publishMoves(moving)
-    this.#wire.settling([...moving.keys()])
     return this.#end([...moving.keys()])
   }
 
@@ -192,7 +187,7 @@ export class Alone implements Broker {
       return next.runAt === undefined
         ? this.#toQueue([rest], next.attempts)
         : this.#toQueue([{ ...rest, runAt: next.runAt }], next.attempts, next.runAt)
-    const { body, properties } = this.#wire.messageOf([rest], next.attempts)
+    const { body, properties } = this.#wire.messageOf([rest])
     const { content, properties: came } = delivery.message
     return {
       exchange: this.#wire.names.dead,
@@ -214,7 +209,7 @@ export class Alone implements Broker {
     const leftMs = runAt - this.#options.clock.now()
     if (leftMs <= 0) return { ...message, exchange: names.jobs, key: queue }
     const rung = rungOf(leftMs)
-    return { ...message, exchange: '', key: names.delay(queue, rung).name, rung }
+    return { ...message, exchange: names.delays, key: names.delay(queue, rung).name, rung }
   }
 
   #publish(messages: readonly Placed[]): ReturnType<Wire['publish']> {
@@ -247,6 +242,12 @@ export class Alone implements Broker {
     known.count += coming
     return coming
   }
+}
+
+/** @param verdict none where there was no room */
+function statusOf(verdict: Verdict | undefined): Accepted['status'] {
+  if (verdict === 'confirmed') return 'queued'
+  return verdict === 'tooLong' ? 'tooLarge' : 'full'
 }
 
 function claimOf(part: Part, leaseUntil: number): Claim {

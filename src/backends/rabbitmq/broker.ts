@@ -1,33 +1,39 @@
-import type { Broker, Features } from '../../broker.ts'
+import type { Accepted, Broker, Features } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
+import type { Logger } from '../../log.ts'
+import { publishApart } from './apart.ts'
 import type { Part } from './inbox.ts'
 import { packs } from './pack.ts'
-import type { Outgoing } from './publisher.ts'
+import type { Outgoing, Verdict } from './publisher.ts'
 import type { Wire } from './wire.ts'
 
 /** RabbitMQ beside a ledger: it carries messages and knows nothing of attempts, times and ends. */
-export function besideLedger(wire: Wire, features: Features): Broker {
+export function besideLedger(wire: Wire, features: Features, logger: Logger): Broker {
   return {
     name: 'rabbitmq',
     features,
     async enqueue(jobs) {
-      const queues = byQueue(jobs)
-      const made = [...queues].flatMap(([, own]) => packs(own, wire.packed, () => false))
-      const messages = made.map(
-        (pack): Outgoing => ({
-          ...wire.messageOf(pack),
-          exchange: wire.names.jobs,
-          key: pack[0]?.queue ?? '',
-        }),
+      const takes = await takers(wire, jobs, logger)
+      const verdicts = await published(
+        wire,
+        jobs.filter(({ queue }) => takes.has(queue)),
+        wire.packed,
       )
-      const verdicts = await wire.publish(messages, () =>
-        Promise.all([...queues.keys()].map((queue) => wire.topology.queue(queue))),
+      // The ledger has the payload.
+      const short = new Map(
+        jobs
+          .filter((job) => verdicts.get(job) === 'tooLong')
+          .map((job) => [job, { ...job, payload: 'null' }]),
       )
-      const refused = new Set(made.filter((_, at) => verdicts[at] !== 'confirmed').flat())
-      return jobs.map((job) => ({ id: job.id, status: refused.has(job) ? 'full' : 'queued' }))
+      const again = await published(wire, [...short.values()], 1)
+      return jobs.map((job): Accepted => {
+        const sent = short.get(job)
+        const verdict = sent === undefined ? verdicts.get(job) : again.get(sent)
+        return { id: job.id, status: verdict === 'confirmed' ? 'queued' : 'full' }
+      })
     },
-    async claim(queue, { limit, signal }) {
-      const parts = await wire.take(queue, limit, signal)
+    async claim(queue, want) {
+      const parts = await wire.take(queue, want)
       return parts.map((part) => ({
         job: part.job,
         attempt: 1,
@@ -65,6 +71,34 @@ export function besideLedger(wire: Wire, features: Features): Broker {
     },
     close: () => wire.close(),
   }
+}
+
+/** The queues that are as they have to be: one that is not holds up no other. @throws where none is */
+async function takers(wire: Wire, jobs: readonly Job[], logger: Logger): Promise<ReadonlySet<string>> {
+  const queues = [...new Set(jobs.map(({ queue }) => queue))]
+  const found = await Promise.allSettled(queues.map((queue) => wire.topology.queue(queue)))
+  const faults = found.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+  if (faults.length === queues.length) throw faults[0]
+  for (const fault of faults)
+    logger.warn({ broker: 'rabbitmq', error: String(fault) }, 'a queue takes nothing')
+  return new Set(queues.filter((_, at) => found[at]?.status === 'fulfilled'))
+}
+
+function published(wire: Wire, jobs: readonly Job[], most: number): Promise<ReadonlyMap<Job, Verdict>> {
+  const queues = byQueue(jobs)
+  const made = [...queues.values()].flatMap((own) => packs(own, most, () => false))
+  return publishApart(made, (those) =>
+    wire.publish(
+      those.map(
+        (pack): Outgoing => ({
+          ...wire.messageOf(pack),
+          exchange: wire.names.jobs,
+          key: pack[0]?.queue ?? '',
+        }),
+      ),
+      () => Promise.all([...queues.keys()].map((queue) => wire.topology.queue(queue))),
+    ),
+  )
 }
 
 /** How many jobs so many messages are, if that can be told. */

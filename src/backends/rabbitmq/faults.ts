@@ -16,7 +16,8 @@ export function coded(error: unknown, what: string): OffloadError {
     })
   if (/ACCESS_REFUSED - Login|ACCESS-REFUSED/.test(text) && what === CONNECT)
     return unavailable('check the user and password in the url: amqp://user:password@host')
-  if (/NOT_ALLOWED|access to vhost|vhost .* not found/.test(text))
+  // The library does not tell why a server closes instead of opening; it does for nothing else.
+  if (/NOT_ALLOWED|access to vhost|vhost .* not found|Expected ConnectionOpenOk/.test(text))
     return unavailable(
       'check the vhost, which is the path of the url (/ is %2F), and that the user may use it: rabbitmqctl set_permissions',
     )

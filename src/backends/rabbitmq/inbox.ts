@@ -1,15 +1,14 @@
-import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
+import type { ConsumeMessage } from 'amqplib'
+import type { WaitingWant } from '../../broker.ts'
 import { systemClock } from '../../clock.ts'
 import { coded } from './faults.ts'
+import { Feed } from './feed.ts'
 import type { Link } from './link.ts'
 import { closed } from './link.ts'
 import type { Received } from './message.ts'
-import type { InHand } from './unacked.ts'
-import { Unacked } from './unacked.ts'
+import type { InHand, Unacked } from './unacked.ts'
 
-/** Where nobody asks for so long, no more messages come … */
-const STOP_MS = 10
-/** … and those that came are given back after so long, so that others can have them. */
+/** Where nobody asks for so long no more messages come, and those that came are given back, so that others can have them. */
 const KEEP_MS = 250
 /** A claim waits so long for a lost connection; who claims is told of it before, once. */
 const RECONNECT_MS = 30_000
@@ -64,22 +63,9 @@ export interface InboxParts {
 
 interface Waiter {
   readonly limit: number
+  readonly onWaiting: (() => void) | undefined
   readonly resolve: (parts: Part[]) => void
   readonly reject: (error: unknown) => void
-}
-
-interface Consumer {
-  tag: string
-  readonly prefetch: number
-  readonly inHand: InHand
-  isGone: boolean
-}
-
-interface Feed {
-  readonly model: ChannelModel
-  readonly channel: Channel
-  readonly unacked: Unacked
-  consumer: Consumer | undefined
 }
 
 /**
@@ -95,7 +81,7 @@ export class Inbox {
   #wanted = 1
   /** Jobs in a message, on the average lately. */
   #density = 1
-  #tending = false
+  #tending: Promise<void> | undefined
   #handing = false
   #cancelIdle: (() => void) | undefined
   #isClosed = false
@@ -111,7 +97,7 @@ export class Inbox {
   }
 
   /** Waits for at least one job, and takes up to `limit`. Empty once `signal` aborts. */
-  take(limit: number, signal: AbortSignal): Promise<Part[]> {
+  take(limit: number, { signal, onWaiting }: Pick<WaitingWant, 'signal' | 'onWaiting'>): Promise<Part[]> {
     if (signal.aborted) return Promise.resolve([])
     if (this.#isClosed) return Promise.reject(closed())
     this.#cancelIdle?.()
@@ -131,6 +117,7 @@ export class Inbox {
       const end = (): void => signal.removeEventListener('abort', onAbort)
       const waiter: Waiter = {
         limit,
+        onWaiting,
         resolve: (parts) => {
           end()
           resolve(parts)
@@ -154,35 +141,45 @@ export class Inbox {
 
   /** Messages are about to be acknowledged: where nobody asks, none must come in their place. */
   settling(): void {
-    if (this.#waiters.size === 0) void this.#stop()
+    if (this.#waiters.size === 0) void this.#feed?.endFull().catch(() => {})
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancelIdle?.()
     for (const waiter of this.#drop()) waiter.resolve([])
-    await this.#stop()
+    await this.#tending
+    await this.#feed?.endAll().catch(() => {})
     await this.#giveBack()
-    await this.#feed?.channel.close().catch(() => {})
+    await this.#feed?.close()
   }
 
-  /** Sees to it that a consumer runs, with the right number of messages ahead, while somebody waits. */
-  async #tend(): Promise<void> {
-    if (this.#tending) return
-    this.#tending = true
+  /** Sees to it that there is room for what is waited for. */
+  #tend(): Promise<void> {
+    this.#tending ??= this.#tendOnce().finally(() => {
+      this.#tending = undefined
+      this.#rest()
+    })
+    return this.#tending
+  }
+
+  async #tendOnce(): Promise<void> {
     try {
       while (this.#waiters.size > 0 && !this.#isClosed) {
         const feed = await this.#fed()
-        const isServed = this.#buffer.length > 0
-        if (feed.consumer !== undefined && (isServed || this.#isAsGood(feed.consumer))) break
-        await this.#consume(feed, prefetchOf(Math.ceil(this.#asked() / this.#density)))
+        if (this.#hasTooMuch()) await this.#shrink(feed)
+        if (feed.isConsuming && (this.#buffer.length > 0 || this.#hasRoom(feed))) {
+          for (const { onWaiting } of this.#waiters) onWaiting?.()
+          break
+        }
+        const name = await this.#parts.ready()
+        await feed.consume(name, prefetchOf(Math.ceil(this.#asked() / this.#density)))
       }
     } catch (error) {
       this.#parts.gone()
+      this.#leave()
       for (const waiter of this.#drop()) waiter.reject(coded(error, 'cannot be consumed from'))
     }
-    this.#tending = false
-    this.#rest()
   }
 
   /** Jobs that are waited for. */
@@ -192,60 +189,57 @@ export class Inbox {
     return asked
   }
 
-  /** Starting anew costs a round trip or two: it is done where there is little room left, or far too much. */
-  #isAsGood({ prefetch, inHand }: Consumer): boolean {
-    const room = prefetch - inHand.count
-    return (
-      room * this.#density >= this.#asked() / 4 && prefetch * this.#density <= Math.max(FEW, this.#wanted * 8)
-    )
+  /** More room costs a round trip or two. */
+  #hasRoom({ room }: Feed): boolean {
+    return room * this.#density >= this.#asked() / 4
+  }
+
+  #hasTooMuch(): boolean {
+    return this.#buffer.length > Math.max(FEW, this.#wanted * 8)
+  }
+
+  /** Others may have nothing to do. */
+  async #shrink(feed: Feed): Promise<void> {
+    await feed.endAll()
+    await this.#parts.giveBack(this.#buffer.splice(this.#wanted))
   }
 
   async #fed(): Promise<Feed> {
-    const model = await this.#parts.link.up(RECONNECT_MS)
+    const { link, timeoutMs } = this.#parts
+    const model = await link.up(RECONNECT_MS)
     if (this.#feed?.model === model && this.#feed.unacked.isOpen) return this.#feed
-    const channel = await this.#answer(model.createChannel())
-    const feed: Feed = { model, channel, unacked: new Unacked(channel), consumer: undefined }
-    const lose = (error: unknown): void => {
-      if (this.#feed === feed) this.#lose(error)
-    }
-    channel.on('error', lose)
-    channel.on('close', () => lose(new Error('the channel was closed')))
+    const feed = await Feed.over(model, {
+      link,
+      timeoutMs,
+      onMessage: (message, inHand, from) => this.#arrived(from, inHand, message),
+      onGone: (from) => {
+        this.#parts.gone()
+        from.unacked.leave()
+        if (this.#feed !== from) return
+        this.#feed = undefined
+        void this.#tend()
+      },
+      onClose: (error, from) => {
+        if (this.#feed === from) this.#lose(error)
+      },
+    })
     this.#feed = feed
     return feed
   }
 
-  async #consume(feed: Feed, prefetch: number): Promise<void> {
-    const name = await this.#parts.ready()
-    await this.#cancel(feed)
-    await this.#answer(feed.channel.prefetch(prefetch))
-    const consumer: Consumer = { tag: '', prefetch, inHand: { count: 0 }, isGone: false }
-    const consuming = feed.channel.consume(name, (message) => {
-      if (message !== null) return this.#arrived(feed, consumer, message)
-      // The queue was deleted, or its leader went: it is made and consumed anew.
-      consumer.isGone = true
-      this.#parts.gone()
-      if (feed.consumer === consumer) feed.consumer = undefined
-      if (this.#feed === feed) void this.#tend()
-    })
-    consumer.tag = (await this.#answer(consuming)).consumerTag
-    if (!consumer.isGone) feed.consumer = consumer
-    const tooMany = this.#buffer.length - Math.max(prefetch, this.#wanted) * 2
-    if (tooMany > 0) await this.#parts.giveBack(this.#buffer.splice(-tooMany))
+  /** A channel that did not answer. */
+  #leave(): void {
+    const feed = this.#feed
+    this.#feed = undefined
+    feed?.leave()
   }
 
-  async #cancel(feed: Feed): Promise<void> {
-    const { consumer } = feed
-    if (consumer === undefined) return
-    feed.consumer = undefined
-    await this.#answer(feed.channel.cancel(consumer.tag))
-  }
-
-  #answer<T>(call: Promise<T>): Promise<T> {
-    return this.#parts.link.answer(call, this.#parts.timeoutMs)
-  }
-
-  #arrived(feed: Feed, { inHand }: Consumer, message: ConsumeMessage): void {
+  #arrived(feed: Feed, inHand: InHand, message: ConsumeMessage): void {
     feed.unacked.add(message, inHand)
+    if (feed !== this.#feed) {
+      feed.unacked.giveBack([message])
+      return
+    }
     const jobs = this.#parts.unpack(message)
     this.#density += (jobs.length - this.#density) / 8
     const delivery = new Delivery(message, feed.unacked, jobs.length)
@@ -269,20 +263,18 @@ export class Inbox {
     this.#rest()
   }
 
-  /** Where nobody asks any more, nothing comes, and soon what is here goes back. */
+  /** Where nobody asks any more nothing has to come, and soon what is here goes back. */
   #rest(): void {
     this.#cancelIdle?.()
     if (this.#waiters.size > 0 || this.#isClosed) return
-    this.#cancelIdle = systemClock.after(STOP_MS, () => {
-      this.#cancelIdle = systemClock.after(KEEP_MS, () => void this.#giveBack())
-      void this.#stop()
-    })
+    this.#cancelIdle = systemClock.after(KEEP_MS, () => void this.#stop())
   }
 
   async #stop(): Promise<void> {
-    if (this.#tending || this.#feed === undefined) return
-    await this.#cancel(this.#feed).catch(() => {})
-    if (this.#waiters.size > 0 && !this.#isClosed) void this.#tend()
+    if (this.#tending !== undefined) return
+    await this.#feed?.endAll().catch(() => {})
+    if (this.#waiters.size > 0 && !this.#isClosed) return this.#tend()
+    await this.#giveBack()
   }
 
   #giveBack(): Promise<void> {

@@ -88,7 +88,9 @@ async function opened(at: Location, routes: readonly Route[], options: BackendOp
   const wire = new Wire(connect, at, routes, isAlone ? 'offload' : 'offload/ledger', options)
   try {
     const features = featuresOf(await wire.open(), isAlone)
-    const broker: Broker = isAlone ? new Alone(wire, features, options) : besideLedger(wire, features)
+    const broker: Broker = isAlone
+      ? new Alone(wire, features, options)
+      : besideLedger(wire, features, options.logger)
     return { broker, close: () => broker.close() }
   } catch (error) {
     await wire.close()

@@ -67,11 +67,17 @@ export class Link {
     return this.up(0)
   }
 
+  /** Sees whether the connection works; one that does not is given up. */
+  check(): void {
+    const model = this.#model
+    if (model !== undefined) void this.answer(works(model), PROBE_MS).catch(() => {})
+  }
+
   /**
    * What a call over the connection comes to. @throws as soon as the connection is lost or blocked; and where no answer comes in
-   * time, for then it is given up: the library would wait for it until heartbeats were missed
+   * time, for then it is given up, or looked after: the library would wait for it until heartbeats were missed
    */
-  answer<T>(call: Promise<T>, ms: number): Promise<T> {
+  answer<T>(call: Promise<T>, ms: number, late: 'reset' | 'check' = 'reset'): Promise<T> {
     return new Promise((resolve, reject) => {
       const end = (): void => {
         cancel()
@@ -83,9 +89,10 @@ export class Link {
       }
       const lose = this.#lose
       const cancel = systemClock.after(ms, () => {
-        fail(late(ms))
+        fail(unanswered(ms))
         // Where little of the time was left the connection may be well.
-        if (ms >= LEAST_PATIENCE_MS) lose?.(late(ms))
+        if (late === 'check') this.check()
+        else if (ms >= LEAST_PATIENCE_MS) lose?.(unanswered(ms))
       })
       this.#calls.add(fail)
       call.then((value) => {
@@ -188,7 +195,7 @@ export function blockedBy(reason: string, isSent: boolean): BackendError {
   )
 }
 
-function late(ms: number): BackendError {
+function unanswered(ms: number): BackendError {
   return new BackendError(
     'BACKEND_UNAVAILABLE',
     `rabbitmq did not answer within ${Math.round(ms)} ms; whether it took what was published is unknown: enqueue again with the same id`,

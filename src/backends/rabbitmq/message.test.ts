@@ -223,7 +223,8 @@ describe("a stranger's message", () => {
     const headers = JSON.parse(
       '{"__proto__":{"offload-key":"k","offload-attempts":7},"offload-trace-__proto__":"x"}',
     )
-    const { job } = read('1', { headers })
+    const { job, attempts } = read('1', { headers })
+    expect([job.key, attempts]).toEqual([undefined, 0])
     expect(job.trace).toEqual(JSON.parse('{"__proto__":"x"}'))
     expect(({} as Record<string, unknown>)['offload-key']).toBeUndefined()
   })
@@ -255,7 +256,7 @@ describe('a dead letter', () => {
       'offload-fault-code': 'HANDLER_FAILED',
       'offload-fault-name': 'Error',
       'offload-fault-message': 'x'.repeat(1000),
-      'offload-attempts': 3,
+      'offload-fault-attempt': 3,
       'offload-ended-at': NOW,
     })
   })

@@ -1,4 +1,4 @@
-import type { ConsumeMessage, Options } from 'amqplib'
+import type { ConsumeMessage, MessageProperties, Options } from 'amqplib'
 import type { Job, JobFault } from '../../job/job.ts'
 import { NORMAL_PRIORITY } from '../../job/priority.ts'
 import type { Publisher } from './envelope.ts'
@@ -85,7 +85,7 @@ export function deathOf(fault: JobFault): Record<string, unknown> {
     'offload-fault-code': code,
     'offload-fault-name': name,
     'offload-fault-message': message.slice(0, 1000),
-    'offload-attempts': attempt,
+    'offload-fault-attempt': attempt,
     'offload-ended-at': at,
   }
 }
@@ -99,10 +99,11 @@ export function received(
 ): readonly Received[] {
   const { properties, fields, content } = message
   const isRemembered = properties.appId === 'offload/ledger'
-  const redelivered = redeliveries(message)
+  const headers = headersIn(properties)
+  // A quorum queue counts how often it came back.
+  const redelivered = whole(headers['x-delivery-count']) ?? (fields.redelivered ? 1 : 0)
   if (isPack(properties))
     return unpacked(message, queue, redelivered, now).map((one) => ({ ...one, isRemembered }))
-  const headers: Readonly<Record<string, unknown>> = properties.headers ?? {}
   const route = routes.find((one) => one.exchange === fields.exchange && one.key === fields.routingKey)
   const { payload, malformed } = payloadOf(content)
   const priority = whole(properties.priority, 0, 9) ?? route?.priority ?? NORMAL_PRIORITY
@@ -124,9 +125,9 @@ export function received(
   return [{ job, attempts, isRemembered, ...optional('malformed', malformed) }]
 }
 
-/** How often it was delivered before and came back; a quorum queue counts. */
-function redeliveries({ properties, fields }: ConsumeMessage): number {
-  return whole(properties.headers?.['x-delivery-count']) ?? (fields.redelivered ? 1 : 0)
+/** Their own: one that is named `__proto__` becomes the prototype of the others. */
+function headersIn({ headers }: MessageProperties): Readonly<Record<string, unknown>> {
+  return { ...headers }
 }
 
 function secondsOf(timestamp: unknown): number | undefined {

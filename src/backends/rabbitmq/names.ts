@@ -10,6 +10,8 @@ export interface Names {
   readonly jobs: string
   /** Takes every dead letter, by the same keys. */
   readonly dead: string
+  /** Takes what is delayed; its routing keys are the names of rungs. */
+  readonly delays: string
   /** What a worker consumes. */
   work(queue: string): QueueShape
   /** What nobody consumes: people look into it. */
@@ -28,16 +30,18 @@ const SAFE = {
 export function namesOf(prefix: string): Names {
   const jobs = `${prefix}.jobs`
   const dead = `${prefix}.dead`
+  const delays = `${prefix}.delay`
   return {
     jobs,
     dead,
+    delays,
     work: (queue) => ({
       name: `${jobs}.${plain(queue)}`,
       arguments: { ...SAFE, 'x-dead-letter-exchange': dead, 'x-dead-letter-routing-key': queue },
     }),
     deadLetters: (queue) => ({ name: `${dead}.${plain(queue)}`, arguments: { 'x-queue-type': 'quorum' } }),
     delay: (queue, ms) => ({
-      name: `${prefix}.delay.${plain(queue)}.${ms}`,
+      name: `${delays}.${plain(queue)}.${ms}`,
       arguments: {
         ...SAFE,
         'x-message-ttl': ms,

@@ -171,5 +171,9 @@ describe('jobs are packed', () => {
     expect(packs(jobs, 1000, none).map((pack) => pack.length)).toEqual([1000, 1000, 500])
     expect(packs(jobs.slice(0, 3), 1, none).map((pack) => pack.length)).toEqual([1, 1, 1])
     expect(packs([], 1000, none)).toEqual([])
+    const wide = [job('a', `"${'é'.repeat(100_000)}"`), job('b', `"${'é'.repeat(100_000)}"`)]
+    expect(packs(wide, 1000, none)).toHaveLength(2)
+    const narrow = [job('a', `"${'e'.repeat(100_000)}"`), job('b', `"${'e'.repeat(100_000)}"`)]
+    expect(packs(narrow, 1000, none)).toHaveLength(1)
   })
 })

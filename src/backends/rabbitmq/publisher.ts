@@ -1,6 +1,6 @@
 import type { ChannelModel, ConfirmChannel } from 'amqplib'
 import { sleep, systemClock } from '../../clock.ts'
-import { BackendError, OffloadError } from '../../job/errors.ts'
+import { BackendError } from '../../job/errors.ts'
 import { coded } from './faults.ts'
 import type { Link } from './link.ts'
 import { blockedBy } from './link.ts'
@@ -12,11 +12,13 @@ export interface Outgoing extends Content {
   readonly key: string
 }
 
-/** `refused`: the queue is full. `returned`: no queue is bound to the key. */
-export type Verdict = 'confirmed' | 'refused' | 'returned'
+/** `refused`: the queue is full. `returned`: no queue is bound to the key. `tooLong`: for this server, whatever the queue. */
+export type Verdict = 'confirmed' | 'refused' | 'returned' | 'tooLong'
 
 /** What is left of a call whose connection went is published again after so long. */
 const AGAIN_MS = 50
+/** Where a queue is full all is refused: channels are not opened more often for it. */
+const RENEW_MS = 500
 /** What the library says of a message that the server refused. */
 const NACKED = 'message nacked'
 const NOT_FOUND = 404
@@ -26,8 +28,11 @@ const PRECONDITION_FAILED = 406
 /** An exchange is gone: the server has closed the channel, with all that was under way on it. */
 const isMissing = (error: unknown): boolean => (error as { code?: unknown }).code === NOT_FOUND
 
-/** One of them is longer than the server allows; which, it does not tell. */
-const isTooLarge = (error: unknown): boolean => /larger than configured max/.test((error as Error).message)
+/** How long a body may be, where the server says that one is longer; which, it does not tell. */
+function longestIn(error: unknown): number | undefined {
+  const [, bytes] = /larger than configured max size (\d+)/.exec((error as Error).message) ?? []
+  return bytes === undefined ? undefined : Number(bytes)
+}
 
 /** The server refuses it, now and later. */
 function isFinal(error: unknown): boolean {
@@ -35,15 +40,26 @@ function isFinal(error: unknown): boolean {
   return code === ACCESS_REFUSED || code === PRECONDITION_FAILED
 }
 
+interface Open {
+  readonly model: ChannelModel
+  readonly channel: Promise<Confirmed>
+  readonly at: number
+}
+
 /** Publishes with confirms, over a channel that is opened anew with each connection. */
 export class Publisher {
   readonly #link: Link
   readonly #timeoutMs: number
-  #open: { readonly model: ChannelModel; readonly channel: Promise<Confirmed> } | undefined
+  #open: Open | undefined
+  /** What this connection has said of the length of a body. */
+  #longest = Number.POSITIVE_INFINITY
 
   constructor(link: Link, timeoutMs: number) {
     this.#link = link
     this.#timeoutMs = timeoutMs
+    link.onLost(() => {
+      this.#longest = Number.POSITIVE_INFINITY
+    })
   }
 
   /**
@@ -58,35 +74,18 @@ export class Publisher {
     for (;;) {
       try {
         await this.#send(messages, verdicts, until)
-        return verdicts as Verdict[]
+        if (!verdicts.includes('refused') || !this.#renew()) return verdicts as Verdict[]
+        for (const [at, verdict] of verdicts.entries()) if (verdict === 'refused') verdicts[at] = undefined
       } catch (error) {
-        if (isTooLarge(error)) return this.#publishEach(messages, verdicts)
+        const longest = longestIn(error)
+        if (longest !== undefined) this.#longest = longest
         if (isMissing(error)) return verdicts.map((verdict) => verdict ?? 'returned')
-        if (error instanceof BackendError || isFinal(error) || systemClock.elapsed() >= until)
+        const isOver = longest === undefined && isFinal(error)
+        if (error instanceof BackendError || isOver || systemClock.elapsed() >= until)
           throw coded(error, 'did not confirm what was published')
         await sleep(systemClock, AGAIN_MS)
       }
     }
-  }
-
-  /** One that the server refuses must not hold up the others. @throws PAYLOAD_TOO_LARGE where it is alone */
-  async #publishEach(
-    messages: readonly Outgoing[],
-    verdicts: readonly (Verdict | undefined)[],
-  ): Promise<readonly Verdict[]> {
-    if (messages.length === 1)
-      throw new OffloadError(
-        'PAYLOAD_TOO_LARGE',
-        'rabbitmq takes no message as long as this one: raise max_message_size there, or store the payload elsewhere and pass a reference',
-      )
-    const each: Verdict[] = []
-    for (const [at, message] of messages.entries()) {
-      const [verdict = 'refused'] = verdicts[at]
-        ? [verdicts[at]]
-        : await this.publish([message]).catch(refusedIfTooLarge)
-      each.push(verdict)
-    }
-    return each
   }
 
   /** Publishes what has no verdict yet. */
@@ -98,13 +97,28 @@ export class Publisher {
     const leftMs = (): number => until - systemClock.elapsed()
     const model = await this.#link.up(leftMs())
     const channel = await this.#link.answer(this.#channel(model), leftMs())
+    for (const [at, { body }] of messages.entries())
+      if (body.length > this.#longest) verdicts[at] ??= 'tooLong'
     await this.#link.answer(channel.send(messages, verdicts), leftMs())
+  }
+
+  /**
+   * A channel that took a dead node for the leader of a queue refuses all that is for it, for good (RabbitMQ 3.10). So what is
+   * refused is published once more over a new one; false where the channel is new.
+   */
+  #renew(): boolean {
+    const old = this.#open
+    if (old === undefined) return true
+    if (systemClock.elapsed() - old.at < RENEW_MS) return false
+    this.#open = undefined
+    void old.channel.then((channel) => channel.close())
+    return true
   }
 
   #channel(model: ChannelModel): Promise<Confirmed> {
     if (this.#open?.model !== model) {
       const channel = model.createConfirmChannel().then((one) => new Confirmed(one))
-      const open = { model, channel }
+      const open = { model, channel, at: systemClock.elapsed() }
       this.#open = open
       const forget = (): void => {
         if (this.#open === open) this.#open = undefined
@@ -115,17 +129,15 @@ export class Publisher {
   }
 }
 
-function refusedIfTooLarge(error: unknown): readonly Verdict[] {
-  if (error instanceof OffloadError && error.code === 'PAYLOAD_TOO_LARGE') return ['refused']
-  throw error
-}
-
 /** A channel in confirm mode. */
 class Confirmed {
   readonly ended: Promise<void>
   readonly #channel: ConfirmChannel
   /** Ids of messages that came back and whose confirm is still to come. */
   readonly #returned = new Set<string>()
+  /** Calls that are not answered for. */
+  #sending = 0
+  #isClosing = false
   /** Why the server closed it. */
   #error: Error | undefined
 
@@ -138,11 +150,21 @@ class Confirmed {
     channel.on('return', ({ properties }) => void this.#returned.add(String(properties.messageId)))
   }
 
+  /** Once all that was sent has been answered for. */
+  close(): void {
+    this.#isClosing = true
+    if (this.#sending === 0) void this.#channel.close().catch(() => {})
+  }
+
   send(messages: readonly Outgoing[], verdicts: (Verdict | undefined)[]): Promise<void> {
     return new Promise((resolve, reject) => {
       let left = 1
+      this.#sending++
       const one = (): void => {
-        if (--left === 0) resolve()
+        if (--left > 0) return
+        resolve()
+        this.#sending--
+        if (this.#isClosing) this.close()
       }
       for (const [at, { exchange, key, body, properties }] of messages.entries()) {
         if (verdicts[at] !== undefined) continue

@@ -1,4 +1,5 @@
 import type { Channel, ChannelModel } from 'amqplib'
+import { sleep, systemClock } from '../../clock.ts'
 import { coded, mismatch, missing } from './faults.ts'
 import type { Link } from './link.ts'
 import type { Route } from './message.ts'
@@ -6,6 +7,11 @@ import type { Names, QueueShape } from './names.ts'
 
 const NOT_FOUND = 404
 const PRECONDITION_FAILED = 406
+/**
+ * A queue that was deleted is made anew after so long. Where it is there again before RabbitMQ 3.10 has told the consumers of the
+ * old one, they are not told, and get nothing from the new one for ever.
+ */
+const DELETED_MS = 500
 
 /** Sees to it that queues and exchanges are there: makes them, or with `declare=false` looks whether they are. */
 export class Topology {
@@ -16,6 +22,8 @@ export class Topology {
   readonly #timeoutMs: number
   /** What is known to be there, by name. */
   readonly #there = new Map<string, Promise<void>>()
+  /** Queues that were there once. */
+  readonly #made = new Set<string>()
   #open: { readonly model: ChannelModel; readonly channel: Promise<Channel> } | undefined
   #last: Promise<unknown> = Promise.resolve()
 
@@ -52,7 +60,11 @@ export class Topology {
   /** The rung of the ladder that holds messages for so long. */
   delay(queue: string, ms: number): Promise<void> {
     const shape = this.#names.delay(queue, ms)
-    return this.#once(shape.name, () => this.#queue(shape))
+    return this.#once(shape.name, async () => {
+      await this.#exchange(this.#names.delays)
+      await this.#queue(shape)
+      await this.#bind(shape, this.#names.delays, shape.name)
+    })
   }
 
   /** How many messages wait there. @throws BackendError, also where it is gone */
@@ -87,14 +99,26 @@ export class Topology {
   async #queue(shape: QueueShape): Promise<void> {
     const { name } = shape
     try {
-      if (this.#declares)
+      if (this.#declares) {
+        if (this.#made.has(name) && !(await this.#isThere(name))) await sleep(systemClock, DELETED_MS)
         await this.#do((channel) => channel.assertQueue(name, { durable: true, arguments: shape.arguments }))
-      else await this.#do((channel) => channel.checkQueue(name))
+        this.#made.add(name)
+      } else await this.#do((channel) => channel.checkQueue(name))
     } catch (error) {
       const { code } = error as { code?: unknown }
       if (code === PRECONDITION_FAILED) throw mismatch(shape, error as Error)
       if (code === NOT_FOUND && !this.#declares) throw missing(shape, error as Error)
       throw coded(error, 'did not make a queue')
+    }
+  }
+
+  async #isThere(name: string): Promise<boolean> {
+    try {
+      await this.#do((channel) => channel.checkQueue(name))
+      return true
+    } catch (error) {
+      if ((error as { code?: unknown }).code === NOT_FOUND) return false
+      throw error
     }
   }
 

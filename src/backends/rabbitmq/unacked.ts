@@ -10,10 +10,23 @@ export class Unacked {
   readonly #channel: Channel
   readonly #tags = new Map<number, InHand>()
   #isOpen = true
+  #isAlone = false
 
   constructor(channel: Channel) {
     this.#channel = channel
-    channel.on('close', () => this.#close())
+    channel.on('close', () => {
+      if (!this.#isAlone) this.#close()
+    })
+  }
+
+  /**
+   * Their queue was deleted, and they are nobody else's any more: they are ended here, and the server hears nothing of it. The
+   * channel is closed, for the server may have made it a consumer of the next queue of that name that nobody knows of.
+   */
+  leave(): void {
+    this.#isAlone = true
+    this.#tags.clear()
+    void this.#channel.close().catch(() => {})
   }
 
   /** Once it is closed the server has taken back all that was not acknowledged. */
@@ -66,6 +79,7 @@ export class Unacked {
   /** The library throws where the channel is closing and has not told yet. */
   #say(what: () => void): boolean {
     if (!this.#isOpen) return false
+    if (this.#isAlone) return true
     try {
       what()
       return true

@@ -1,5 +1,6 @@
 import type { ConsumeMessage } from 'amqplib'
 import type { BackendOptions } from '../../backend.ts'
+import type { WaitingWant } from '../../broker.ts'
 import { BackendError } from '../../job/errors.ts'
 import type { Job } from '../../job/job.ts'
 import type { Publisher as By } from './envelope.ts'
@@ -84,8 +85,8 @@ export class Wire {
     )
   }
 
-  take(queue: string, limit: number, signal: AbortSignal): Promise<Part[]> {
-    return this.#inbox(queue).take(limit, signal)
+  take(queue: string, want: WaitingWant): Promise<Part[]> {
+    return this.#inbox(queue).take(want.limit, want)
   }
 
   /** They wait here again, first of all. */

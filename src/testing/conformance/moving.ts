@@ -123,6 +123,19 @@ export const moving: readonly ConformanceCase[] = [
     },
   },
   {
+    group: 'deliver',
+    name: 'who waits where nothing is there is told that it will hear of what comes',
+    async run(b) {
+      const abort = new AbortController()
+      const waiting = new Promise<void>((resolve) => {
+        const want = { limit: 1, leaseMs: 30_000, worker: 'conformance', signal: abort.signal }
+        void b.backend.broker.claim('q', { ...want, onWaiting: resolve })
+      })
+      await waiting
+      abort.abort()
+    },
+  },
+  {
     group: 'ack',
     name: 'a done job ends done with its result and never comes again',
     async run(b) {
