@@ -70,9 +70,9 @@ const redis = await needs('redis', startRedis)
 describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under load', () => {
   const server = rabbit as NonNullable<typeof rabbit>
   const redisUrl = (redis as NonNullable<typeof redis>).url
-  const loaded = (options?: TrioOptions): Trio => {
-    const trio = new Trio(server, redisUrl, options)
-    trio.work()
+  const loaded = (options?: TrioOptions, concurrency?: number): Trio => {
+    const trio = new Trio([server], redisUrl, options)
+    trio.work(concurrency)
     trio.load()
     return trio
   }
@@ -100,6 +100,7 @@ describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under loa
       await using trio = loaded()
       for (let round = 0; round < rounds; round++) {
         await trio.flows()
+        await trio.registered()
         await server.kill()
         await server.restart()
         await trio.flowsAgain()
@@ -135,7 +136,7 @@ describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under loa
     'may be short of %s: beside a ledger jobs are accepted meanwhile, alone calls are refused at once; what is there runs',
     async (short, on, off) => {
       // Long enough for who waits for it to be told apart from who is told at once.
-      await using trio = new Trio(server, redisUrl, { timeoutMs: 300_000 })
+      await using trio = new Trio([server], redisUrl, { timeoutMs: 300_000 })
       const { none, sqlite, redis } = trio.scenes
       const all = modes.map((mode) => ({ mode, scene: trio.scenes[mode] }))
       trio.load()
@@ -175,7 +176,8 @@ describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under loa
   test(
     'may lose a queue while it is consumed: beside a ledger nothing is lost, alone just what was in it',
     async () => {
-      await using trio = loaded()
+      // So slowly that much waits in the queue.
+      await using trio = loaded({ mostWaiting: 60 }, 1)
       const { none } = trio.scenes
       /** What may have been in the queue of the one that has no ledger. */
       const waited = new Set<string>()
@@ -190,6 +192,7 @@ describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under loa
       }
       await trio.flows()
       await trio.survived(telling, `queue deleted ${deletions} times`, ['sqlite', 'redis'])
+      expect(none.unfinished().length).toBeGreaterThan(0)
       expect(none.unfinished().filter((id) => !waited.has(id))).toEqual([])
     },
     deletions * 20_000 + TIMEOUT_MS,
@@ -393,22 +396,20 @@ describe.skipIf(rabbit === undefined || redis === undefined)('a cluster of three
     async () => {
       await using cluster = await startRabbitCluster(3, SOONER)
       if (cluster === undefined) throw new Error('no RabbitMQ here')
-      const [first] = cluster.nodes as [RabbitServer]
-      const all = cluster.nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')
-      const through = () => ({ producer: all, worker: all })
-      await using trio = new Trio(first, (redis as NonNullable<typeof redis>).url, { through })
+      await using trio = new Trio(cluster.nodes, (redis as NonNullable<typeof redis>).url)
       trio.work()
       trio.load()
       for (let round = 0; round < nodeLosses; round++) {
         await trio.flows()
+        await trio.registered()
         const leader = await cluster.leader(trio.queueOf('none'))
         await leader.kill()
         await trio.flowsAgain()
         await trio.flows()
+        if (round + 1 === nodeLosses) break
         await leader.restart()
         await cluster.settled()
       }
-      await trio.flows()
       await trio.survived(telling, `leader of three nodes killed ${nodeLosses} times`)
     },
     nodeLosses * ROUND_MS + 2 * TIMEOUT_MS,

@@ -28,17 +28,21 @@ let trios = 0
 /** One server under load in all three ways at once: what is done to it is done to each. */
 export class Trio implements AsyncDisposable {
   readonly scenes: Readonly<Record<Mode, Scene>>
-  readonly #rabbit: RabbitServer
+  readonly #nodes: readonly RabbitServer[]
   readonly #prefix = `trio-${++trios}`
   readonly #folder = mkdtempSync(join(tmpdir(), 'offload-faults-'))
   readonly #query: string
   readonly #backMs: Readonly<Record<Mode, number[]>> = { sqlite: [], redis: [], none: [] }
 
   /** @param redis the url of the server that is one of the ledgers */
-  constructor(rabbit: RabbitServer, redis: string, { through, query = '', ...options }: TrioOptions = {}) {
-    this.#rabbit = rabbit
+  constructor(
+    nodes: readonly RabbitServer[],
+    redis: string,
+    { through, query = '', ...options }: TrioOptions = {},
+  ) {
+    this.#nodes = nodes
     this.#query = query
-    const own = `127.0.0.1:${rabbit.port}`
+    const own = nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')
     const ledgers: Readonly<Record<Mode, string>> = {
       sqlite: `sqlite:${join(this.#folder, 'ledger.db')}`,
       redis: `${redis}/0?prefix=${this.#prefix}`,
@@ -102,11 +106,16 @@ export class Trio implements AsyncDisposable {
     return `${this.#prefix}-${mode}.jobs.default`
   }
 
+  /** Until a crash of a node leaves all queues there are; see {@link RabbitServer.registered}. */
+  async registered(): Promise<void> {
+    const own = (await this.#list('name')).filter((name) => name.startsWith(`${this.#prefix}-`))
+    await Promise.all(this.#nodes.flatMap((node) => own.map((name) => node.registered(name))))
+  }
+
   /** How many are on the server, in every queue but the dead letters, those in hand among them. */
   async messages(): Promise<Readonly<Record<Mode, number>>> {
     const counts = { sqlite: 0, redis: 0, none: 0 }
-    const listed = await this.#rabbit.ctl('list_queues', '--quiet', 'name', 'messages')
-    for (const line of listed.split('\n')) {
+    for (const line of await this.#list('name', 'messages')) {
       const [name = '', messages] = line.split('\t')
       for (const mode of modes) {
         const prefix = `${this.#prefix}-${mode}.`
@@ -119,6 +128,11 @@ export class Trio implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(modes.map((mode) => this.scenes[mode][Symbol.asyncDispose]()))
     rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  async #list(...columns: readonly string[]): Promise<readonly string[]> {
+    const node = this.#nodes.find(({ isRunning }) => isRunning) ?? (this.#nodes[0] as RabbitServer)
+    return (await node.ctl('list_queues', '--quiet', ...columns)).split('\n')
   }
 
   #url(at: string, mode: Mode): string {
