@@ -140,7 +140,8 @@ export class Trio implements AsyncDisposable {
   }
 }
 
-const nameOf: Readonly<Record<Mode, string>> = {
+/** As a line of the report says it. */
+export const nameOf: Readonly<Record<Mode, string>> = {
   sqlite: 'beside SQLite',
   redis: 'beside Redis',
   none: 'alone',

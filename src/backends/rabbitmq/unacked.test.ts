@@ -12,6 +12,10 @@ class FakeChannel extends EventEmitter {
   readonly givenBack: number[] = []
   calls = 0
 
+  async close(): Promise<void> {
+    this.emit('close')
+  }
+
   ack({ fields: { deliveryTag } }: ConsumeMessage, allUpTo = false): void {
     this.calls++
     if (!this.delivered.has(deliveryTag)) throw new Error(`PRECONDITION_FAILED - unknown tag ${deliveryTag}`)
@@ -99,5 +103,15 @@ describe('messages that are not acknowledged', () => {
     unacked.giveBack([message])
     expect(channel.acked).toEqual([])
     expect(channel.givenBack).toEqual([])
+  })
+
+  test('of a queue that was deleted end without a word to the server', () => {
+    const { channel, unacked, deliver } = open()
+    const [one, two] = [deliver(1), deliver(2)]
+    unacked.leave()
+    expect([unacked.isOpen, unacked.size]).toEqual([true, 0])
+    expect(unacked.ack([one])).toBe(true)
+    unacked.giveBack([two])
+    expect([channel.calls, channel.givenBack]).toEqual([0, []])
   })
 })
