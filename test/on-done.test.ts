@@ -1,4 +1,4 @@
-import type { EndedJob } from 'offload'
+import type { AnyTask, EndedJob, EnqueueOptions } from 'offload'
 import { discard, endedJob, offload, task } from 'offload'
 import { LeastPowerServer, testQueue } from 'offload/testing'
 import { expect, test } from 'vitest'
@@ -89,18 +89,20 @@ test('an idempotency key is accepted once for each tenant and task', async () =>
   await expect(queue.enqueue(work, { n: 1 }, own)).rejects.toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' })
 })
 
-test('a broker that remembers nothing refuses what only a ledger can do', async () => {
+test('a broker that remembers nothing refuses what only a ledger can do: of tasks at the start, of a job when it is made', async () => {
   const server = new LeastPowerServer(1)
-  const broker = server.connect()
-  await using queue = offload({
-    url: { open: async () => ({ broker, close: () => broker.close() }) },
-    ledger: 'none',
-    tasks,
-    logger: silentLogger,
-  })
-  await expect(queue.enqueue(work, { n: 1 }, { onDone: [], idempotencyKey: 'k' })).rejects.toMatchObject({
-    code: 'CAPABILITY_MISSING',
-  })
-  await expect(queue.enqueue(work, { n: 1 })).rejects.toMatchObject({ code: 'CAPABILITY_MISSING' })
-  await expect(queue.enqueue(work, { n: 1 }, { onDone: [] })).resolves.toMatchObject({ duplicate: false })
+  const plain = task('plain', { input: z.null(), run: () => {} })
+  const open = (some: readonly AnyTask[]) => {
+    const broker = server.connect()
+    const url = { open: async () => ({ broker, close: () => broker.close() }) }
+    return offload({ url, ledger: 'none', tasks: some, logger: silentLogger })
+  }
+  const missing = { code: 'CAPABILITY_MISSING' }
+  await using demanding = open(tasks)
+  await expect(demanding.ready()).rejects.toMatchObject(missing)
+  await using queue = open([plain, tell])
+  const refused: EnqueueOptions[] = [{ idempotencyKey: 'k' }, { onDone: tell }, { key: 'k' }]
+  for (const options of refused)
+    await expect(queue.enqueue(plain, null, options)).rejects.toMatchObject(missing)
+  await expect(queue.enqueue(plain, null)).resolves.toMatchObject({ duplicate: false })
 })
