@@ -7,6 +7,7 @@ import { joined } from '../../src/backends/joined.ts'
 import { openRabbit } from '../../src/backends/rabbitmq/index.ts'
 import { namesOf } from '../../src/backends/rabbitmq/names.ts'
 import { openSqlite } from '../../src/backends/sqlite/index.ts'
+import { sleep, systemClock } from '../../src/clock.ts'
 import type { Job } from '../../src/job/job.ts'
 import type { Stores } from './target.ts'
 
@@ -30,10 +31,27 @@ export function besideRabbit(at: string, name: string, ledgers: Stores, query = 
   }
 }
 
-/** As a program would that knows nothing of Offload. */
+/** Where a queue is declared and consumed at the same moment, RabbitMQ 3.10 may refuse a message or end the connection. */
+const TRIES = 20
+
 async function publishAsStranger(at: string, prefix: string, job: Job): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await publishOnce(at, prefix, job)
+    } catch (error) {
+      if (tries === TRIES) throw error
+      await sleep(systemClock, 50)
+    }
+  }
+}
+
+/** As a program would that knows nothing of Offload. */
+async function publishOnce(at: string, prefix: string, job: Job): Promise<void> {
   const connection = await connect(`amqp://${at}`)
+  // What is under way is rejected besides.
+  connection.on('error', () => {})
   const channel = await connection.createConfirmChannel()
+  channel.on('error', () => {})
   await channel.assertExchange(`${prefix}.jobs`, 'direct', { durable: true })
   const queue = `${prefix}.jobs.${job.queue}`
   await channel.assertQueue(queue, { durable: true, arguments: namesOf(prefix).work(job.queue).arguments })

@@ -63,6 +63,7 @@ export class Scene implements AsyncDisposable {
   #isWorking = false
   #lastAccepted = 0
   #next = 0
+  #writtenOff = 0
 
   constructor(places: Places, options: SceneOptions = {}) {
     this.#places = places
@@ -116,6 +117,11 @@ export class Scene implements AsyncDisposable {
     await this.#until('an urgent job accepted and run', () => this.accepted.has(id) && this.runs.has(id))
     await enqueuing
     return Math.round(performance.now() - back)
+  }
+
+  /** So many of those that wait may be lost, and are not waited for before more are enqueued. */
+  writeOff(count: number): void {
+    this.#writtenOff += count
   }
 
   nextAcceptance(): Promise<void> {
@@ -203,7 +209,8 @@ export class Scene implements AsyncDisposable {
 
   async #lane(filler: string): Promise<void> {
     while (!this.#stopped.signal.aborted) {
-      const isEnough = this.#isWorking && this.accepted.size - this.runs.size >= this.#options.mostWaiting
+      const waiting = this.accepted.size - this.runs.size - this.#writtenOff
+      const isEnough = this.#isWorking && waiting >= this.#options.mostWaiting
       const n = isEnough ? undefined : this.#next++
       if (n !== undefined) await this.#enqueue(`job-${n}`, filler === '' ? { n } : { n, filler })
       await wait(PAUSE_MS)
