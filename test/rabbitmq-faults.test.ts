@@ -402,7 +402,8 @@ describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under loa
 })
 
 describe.skipIf(rabbit === undefined || redis === undefined)('a cluster of three nodes under load', () => {
-  test(
+  // Three nodes and three loads want more than two cores that other tests share; that a cluster serves without its leader is in servers-rabbitmq.test.ts.
+  test.skipIf(!isLong)(
     'may lose the node that leads: nothing accepted is lost',
     async () => {
       await using cluster = await startRabbitCluster(3, SOONER)
