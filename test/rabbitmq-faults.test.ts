@@ -403,8 +403,7 @@ describe.skipIf(rabbit === undefined || redis === undefined)('RabbitMQ under loa
 })
 
 describe.skipIf(rabbit === undefined || redis === undefined)('a cluster of three nodes under load', () => {
-  // Three nodes and three loads want more than two cores that other tests share; that a cluster serves without its leader is in servers-rabbitmq.test.ts.
-  test.skipIf(!isLong)(
+  test(
     'may lose the node that leads: nothing accepted is lost',
     async () => {
       await using cluster = await startRabbitCluster(3, SOONER)
@@ -423,7 +422,9 @@ describe.skipIf(rabbit === undefined || redis === undefined)('a cluster of three
         await leader.restart()
         await cluster.settled()
       }
-      await trio.survived(telling, `leader of three nodes killed ${nodeLosses} times`)
+      // Alone a retry whose queue has no leader when it is due is late (RabbitMQ 3.10), and may still wait when all is counted.
+      const those = isLong ? modes : (['sqlite', 'redis'] as const)
+      await trio.survived(telling, `leader of three nodes killed ${nodeLosses} times`, those)
     },
     nodeLosses * ROUND_MS + 2 * TIMEOUT_MS,
   )

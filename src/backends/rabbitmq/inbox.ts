@@ -1,12 +1,14 @@
 import type { ConsumeMessage } from 'amqplib'
 import type { WaitingWant } from '../../broker.ts'
 import { systemClock } from '../../clock.ts'
+import type { Part } from './delivery.ts'
+import { Delivery, nextFence } from './delivery.ts'
 import { coded } from './faults.ts'
 import { Feed } from './feed.ts'
 import type { Link } from './link.ts'
 import { closed } from './link.ts'
 import type { Received } from './message.ts'
-import type { InHand, Unacked } from './unacked.ts'
+import type { InHand } from './unacked.ts'
 
 /** Where nobody asks for so long no more messages come, and those that came are given back, so that others can have them. */
 const KEEP_MS = 250
@@ -14,39 +16,6 @@ const KEEP_MS = 250
 const RECONNECT_MS = 30_000
 const MOST_PREFETCHED = 2000
 const FEW = 8
-
-/** A message of which not every job is settled. */
-export class Delivery {
-  readonly message: ConsumeMessage
-  readonly unacked: Unacked
-  readonly at: number
-  /** How many of its jobs are not settled. */
-  left: number
-
-  constructor(message: ConsumeMessage, unacked: Unacked, jobs: number) {
-    this.message = message
-    this.unacked = unacked
-    this.at = systemClock.elapsed()
-    this.left = jobs
-  }
-}
-
-/** One job of a message. */
-export interface Part extends Received {
-  readonly delivery: Delivery
-  /** Grows with every delivery. */
-  readonly fence: number
-  /** Settled, or given back. */
-  isEnded: boolean
-}
-
-let lastFence = 0
-
-/** Also after a delivery to another process, as far as their clocks agree. */
-function nextFence(): number {
-  lastFence = Math.max(lastFence + 1, Date.now() * 1000)
-  return lastFence
-}
 
 export interface InboxParts {
   readonly link: Link

@@ -1,5 +1,5 @@
 import { systemClock } from '../../clock.ts'
-import type { Part } from './inbox.ts'
+import type { Part } from './delivery.ts'
 
 const LOOK_MS = 1000
 /** Its worker has given it up long before. */

@@ -114,7 +114,8 @@ export const lasting: readonly ConformanceCase[] = [
         )
         await b.target.advance(300)
       }
-      assert.deepEqual(done.sort(), ['job-2', 'job-3'])
+      // Without a ledger nothing but getting through is promised: the order of a queue is not.
+      assert.deepEqual(b.backend.ledger === undefined ? done.sort() : done, ['job-2', 'job-3'])
     },
   },
   {
