@@ -21,6 +21,7 @@ export const units: Unit[] = [
   { path: 'src/broker.ts', level: 1, alsoImports: ['src/ledger.ts'] },
   { path: 'src/ledger.ts', level: 1, alsoImports: ['src/broker.ts'] },
   { path: 'src/documents.ts', level: 1 },
+  { path: 'src/observe/', level: 2 },
   { path: 'src/backend.ts', level: 1, alsoImports: ['src/broker.ts', 'src/ledger.ts', 'src/documents.ts'] },
 
   { path: 'src/backends/', level: 2 },

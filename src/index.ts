@@ -39,6 +39,16 @@ export type {
   Page,
 } from './ledger.ts'
 export type { Logger } from './log.ts'
+export type {
+  AnsweredCall,
+  AttemptOutcome,
+  EndedAttempt,
+  Observed,
+  Observer,
+  Requested,
+  Troubled,
+  WorkerState,
+} from './observe/observer.ts'
 export { type BulkAnswer, type Offload, offload } from './offload.ts'
 export type { LimitOptions, OffloadOptions, RetentionOptions } from './options.ts'
 export type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'

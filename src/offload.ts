@@ -14,6 +14,8 @@ import { DEFAULT_PAYLOAD_BYTES } from './job/payload.ts'
 import type { ActVerdict, DeadFilter, FindQuery, JobEvent, Ledger } from './ledger.ts'
 import type { Logger } from './log.ts'
 import { defaultLogger } from './log.ts'
+import type { Observer } from './observe/observer.ts'
+import { together } from './observe/observers.ts'
 import type { OffloadOptions } from './options.ts'
 import { byName, positive, retentionOf, roomOf } from './options.ts'
 import { powered } from './producer/powers.ts'
@@ -64,6 +66,7 @@ export class Offload implements AsyncDisposable {
   readonly #producer: Producer
   readonly #reader: Reader
   readonly #workers: Worker[] = []
+  readonly #observer: Observer | undefined
   #backend: Promise<Backend> | undefined
   #closing: Promise<void> | undefined
 
@@ -73,6 +76,7 @@ export class Offload implements AsyncDisposable {
     this.#clock = clock
     this.#random = random
     this.#logger = options.logger ?? defaultLogger
+    this.#observer = together(options.observe ?? [], this.#logger)
     this.#payloadBytes = positive(
       options.limits?.payloadBytes ?? DEFAULT_PAYLOAD_BYTES,
       'limits.payloadBytes',
@@ -103,12 +107,17 @@ export class Offload implements AsyncDisposable {
       room,
       payloadBytes: this.#payloadBytes,
       timeoutMs,
+      observer: this.#observer,
     })
     this.#reader = new Reader(
       () => this.#ledger(),
       clock,
       (error) => this.#logger.warn({ error: String(error) }, 'a listener of follow() threw'),
     )
+    this.#observer?.attach?.({
+      queues: () => this.#depths(),
+      workers: () => this.#workers.map((worker) => worker.state()),
+    })
     this.schedules = new Schedules({
       open: () => this.#open(),
       clock,
@@ -118,6 +127,13 @@ export class Offload implements AsyncDisposable {
       newId,
       payloadBytes: this.#payloadBytes,
     })
+  }
+
+  /** What is in every queue that a task here goes to. */
+  async #depths(): Promise<readonly Depth[]> {
+    const { broker } = await this.#open()
+    const queues = new Set([...this.#tasks.values()].map(({ queue }) => queue))
+    return Promise.all([...queues].map((queue) => broker.depth(queue)))
   }
 
   /** Opens the backend now. @throws the coded error that says why it cannot be opened */
@@ -229,6 +245,7 @@ export class Offload implements AsyncDisposable {
       enqueue: (task, input, enqueueOptions) => this.enqueue(task, input, enqueueOptions),
       resultBytes: this.#payloadBytes,
       name: `${hostname()}:${process.pid}`,
+      observer: this.#observer,
       beside: (signal) => this.schedules.tick(signal),
     })
     this.#workers.push(worker)
@@ -251,6 +268,7 @@ export class Offload implements AsyncDisposable {
     this.#reader.close()
     const backend = await this.#backend?.catch(() => undefined)
     await backend?.close()
+    this.#observer?.close?.()
   }
 
   /** Opened once; tried anew after a failure. */

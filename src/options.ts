@@ -5,6 +5,7 @@ import type { Duration } from './duration.ts'
 import { toMs } from './duration.ts'
 import { OffloadError } from './job/errors.ts'
 import type { Logger } from './log.ts'
+import type { Observer } from './observe/observer.ts'
 import type { Schedule } from './schedule/schedule.ts'
 import type { AnyTask } from './task.ts'
 
@@ -19,6 +20,8 @@ export interface OffloadOptions {
   readonly ledger?: string
   /** Any pino-compatible logger. @default warnings and errors to stderr */
   readonly logger?: Logger
+  /** Told of what this process does with jobs: metrics, traces, logs. @default nobody */
+  readonly observe?: readonly Observer[]
   readonly limits?: LimitOptions
   readonly retention?: RetentionOptions
 }

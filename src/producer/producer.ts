@@ -4,6 +4,7 @@ import type { Accepted, Room } from '../broker.ts'
 import type { Clock } from '../clock.ts'
 import { BackendError, OffloadError, QueueFullError } from '../job/errors.ts'
 import type { Job } from '../job/job.ts'
+import type { Observer } from '../observe/observer.ts'
 import type { AnyTask, EnqueueOptions } from '../task.ts'
 import { checkKnown, makeJob } from './job.ts'
 import { checkJob, isDemanding } from './powers.ts'
@@ -20,6 +21,7 @@ export interface ProducerOptions {
   readonly room: Room
   readonly payloadBytes: number
   readonly timeoutMs: number
+  readonly observer?: Observer | undefined
 }
 
 /** One job of a call that makes many. */
@@ -90,8 +92,11 @@ export class Producer {
   }
 
   #make(task: AnyTask, input: unknown, options: EnqueueOptions): Job | Promise<Job> {
-    const { tasks, clock, newId, payloadBytes } = this.#options
-    return makeJob(task, input, options, { now: clock.now(), newId, payloadBytes, tasks })
+    const { tasks, clock, newId, payloadBytes, observer } = this.#options
+    const made = makeJob(task, input, options, { now: clock.now(), newId, payloadBytes, tasks })
+    if (observer?.sending === undefined) return made
+    const sending = (job: Job): Job => observer.sending?.(job) ?? job
+    return made instanceof Promise ? made.then(sending) : sending(made)
   }
 
   #checkOpenTo(task: AnyTask, count: number): void {
@@ -134,6 +139,20 @@ export class Producer {
   }
 
   async #send(jobs: readonly Job[]): Promise<readonly Accepted[]> {
+    const { observer, clock } = this.#options
+    if (observer?.answered === undefined) return this.#call(jobs)
+    const begun = clock.elapsed()
+    try {
+      const accepted = await this.#call(jobs)
+      observer.answered({ jobs, accepted, ms: clock.elapsed() - begun })
+      return accepted
+    } catch (error) {
+      observer.answered({ jobs, error, ms: clock.elapsed() - begun })
+      throw error
+    }
+  }
+
+  async #call(jobs: readonly Job[]): Promise<readonly Accepted[]> {
     const { open, room, timeoutMs } = this.#options
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {

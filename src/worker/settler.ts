@@ -5,6 +5,7 @@ import { sleep } from '../clock.ts'
 import { BackendError } from '../job/errors.ts'
 import type { Ending, Settlement } from '../job/state.ts'
 import type { Logger } from '../log.ts'
+import type { AttemptOutcome, Observer } from '../observe/observer.ts'
 
 const MAX_BATCH = 1000
 /** So many batches may be under way at once. */
@@ -30,6 +31,7 @@ export interface SettlerParts {
   readonly leaseMs: number
   readonly tell: (end: AttemptEnd, event: WorkEvent) => void
   readonly onTrouble: (error: unknown) => void
+  readonly observer?: Observer | undefined
   /** Told after each batch. */
   readonly onStored: () => void
 }
@@ -38,6 +40,15 @@ interface Ended {
   readonly claim: Claim
   readonly ending: Ending
   readonly givenUpAt: number
+  readonly run: Run | undefined
+}
+
+/** How an attempt went, for who observes it. */
+export interface Run {
+  readonly waitMs: number | null
+  readonly runMs: number
+  /** By the clock's `elapsed()`. */
+  readonly endedAt: number
 }
 
 /** Ends claims behind the runs: in batches, through faults of the backend, telling how each attempt ended. */
@@ -58,8 +69,8 @@ export class Settler {
   }
 
   /** Everything that ends in one turn of the event loop goes out together. */
-  settle(claim: Claim, ending: Ending): void {
-    this.#waiting.push({ claim, ending, givenUpAt: this.#parts.clock.now() + this.#parts.leaseMs })
+  settle(claim: Claim, ending: Ending, run?: Run): void {
+    this.#waiting.push({ claim, ending, givenUpAt: this.#parts.clock.now() + this.#parts.leaseMs, run })
     this.#plan()
   }
 
@@ -122,7 +133,8 @@ export class Settler {
   #withoutLate(batch: readonly Ended[], error: unknown): readonly Ended[] {
     const { clock, logger, tell } = this.#parts
     const now = clock.now()
-    return batch.filter(({ claim, givenUpAt }) => {
+    return batch.filter((ended) => {
+      const { claim, givenUpAt } = ended
       if (now <= givenUpAt) return true
       const about = aboutOf(claim)
       logger.error(
@@ -130,12 +142,15 @@ export class Settler {
         'the end could not be stored within the lease; the job will run again',
       )
       tell('lost', { ...about, error })
+      this.#observe(ended, false)
       return false
     })
   }
 
-  #tell({ claim, ending }: Ended, held: boolean): void {
+  #tell(ended: Ended, held: boolean): void {
+    const { claim, ending } = ended
     const { logger, tell } = this.#parts
+    this.#observe(ended, held)
     const about = aboutOf(claim)
     if (!held) {
       logger.warn(
@@ -153,6 +168,24 @@ export class Settler {
       tell('dead', { ...about, error: ending.fault })
     }
   }
+
+  #observe(ended: Ended, held: boolean): void {
+    const { observer, clock } = this.#parts
+    const { claim, ending, run } = ended
+    if (observer === undefined || run === undefined) return
+    observer.ended?.({
+      claim,
+      outcome: held ? outcomeOf(ended) : 'lost',
+      ...('fault' in ending ? { fault: ending.fault } : {}),
+      waitMs: run.waitMs,
+      runMs: run.runMs,
+      settleMs: clock.elapsed() - run.endedAt,
+    })
+  }
+}
+
+function outcomeOf({ claim, ending }: Ended): AttemptOutcome {
+  return ending.type === 'retry' && claim.attempt >= claim.job.maxAttempts ? 'dead' : ending.type
 }
 
 function aboutOf({ job, attempt }: Claim): WorkEvent {

@@ -5,13 +5,13 @@ import type { Logger } from '../log.ts'
 export class Trouble {
   readonly #worker: string
   readonly #logger: Logger
-  readonly #onBegin: (error: unknown) => void
+  readonly #onChange: (error: unknown) => void
   #reason: string | undefined
 
-  constructor(worker: string, logger: Logger, onBegin: (error: unknown) => void) {
+  constructor(worker: string, logger: Logger, onChange: (error: unknown) => void) {
     this.#worker = worker
     this.#logger = logger
-    this.#onBegin = onBegin
+    this.#onChange = onChange
   }
 
   /** What the backend said last; undefined while all is well. */
@@ -27,12 +27,13 @@ export class Trouble {
       { worker: this.#worker, code: (error as { code?: ErrorCode }).code, error: this.#reason },
       'the backend cannot be reached; trying again until it can',
     )
-    this.#onBegin(error)
+    this.#onChange(error)
   }
 
   end(): void {
     if (this.#reason === undefined) return
     this.#reason = undefined
     this.#logger.warn({ worker: this.#worker }, 'the backend is reached again')
+    this.#onChange(undefined)
   }
 }

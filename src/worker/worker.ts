@@ -8,6 +8,7 @@ import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
 import type { Ending } from '../job/state.ts'
 import type { Logger } from '../log.ts'
+import type { Observer, WorkerState } from '../observe/observer.ts'
 import type { AnyTask, Enqueue } from '../task.ts'
 import { Attempt } from './attempt.ts'
 import type { Surroundings } from './execute.ts'
@@ -16,7 +17,7 @@ import { fetchAhead, smoothed } from './fetch-ahead.ts'
 import { IsolatePool } from './isolate/pool.ts'
 import { Leases } from './leases.ts'
 import { watchLoop } from './loop-watch.ts'
-import type { AttemptEnd, WorkEvent } from './settler.ts'
+import type { AttemptEnd, Run, WorkEvent } from './settler.ts'
 import { Settler } from './settler.ts'
 import { Trouble } from './trouble.ts'
 import type { WorkOptions } from './work-plan.ts'
@@ -39,6 +40,7 @@ export interface WorkerParts {
   readonly enqueue: Enqueue
   readonly resultBytes: number
   readonly name: string
+  readonly observer?: Observer | undefined
   /** Goes on beside the worker until `signal` aborts, and is waited for. */
   readonly beside?: (signal: AbortSignal) => Promise<void>
 }
@@ -98,7 +100,9 @@ export class Worker {
         ),
     }
     this.#trouble = new Trouble(parts.name, parts.logger, (error) => {
-      this.#events.emit(TROUBLE, { jobId: '', task: '', queue: '', attempt: 0, error })
+      parts.observer?.troubled?.(error === undefined ? { worker: parts.name } : { worker: parts.name, error })
+      if (error !== undefined)
+        this.#events.emit(TROUBLE, { jobId: '', task: '', queue: '', attempt: 0, error })
     })
     const onTrouble = (error: unknown): void => this.#trouble.begin(error)
     this.#settler = new Settler({
@@ -109,6 +113,7 @@ export class Worker {
       leaseMs: this.#leaseMs,
       tell: (end, event) => void this.#events.emit(end, event),
       onTrouble,
+      observer: parts.observer,
       onStored: () => this.#changed(),
     })
     this.#leases = new Leases({
@@ -154,6 +159,17 @@ export class Worker {
       running: this.#running.size,
       buffered: this.#buffer.length,
       ...(reason === undefined ? {} : { reason }),
+    }
+  }
+
+  /** The same with what it is made of, for who observes it. */
+  state(): WorkerState {
+    return {
+      ...this.health(),
+      name: this.#parts.name,
+      queues: this.#queues,
+      slots: this.#concurrency,
+      unsettled: this.#settler.size,
     }
   }
 
@@ -244,16 +260,21 @@ export class Worker {
 
   #start(attempt: Attempt): void {
     this.#running.add(attempt)
-    const { clock } = this.#parts
+    const { clock, observer } = this.#parts
     const begun = clock.elapsed()
+    const waitMs = observer === undefined ? null : waitOf(attempt.claim, clock.now())
     const cancelTimeout = this.#armTimeout(attempt)
     const end = (ending: Ending): void => {
       cancelTimeout?.()
-      this.#meanRunMs = smoothed(this.#meanRunMs, clock.elapsed() - begun)
-      if (attempt.hasReports) void this.#leases.report(attempt).then(() => this.#end(attempt, ending))
-      else this.#end(attempt, ending)
+      const endedAt = clock.elapsed()
+      const runMs = endedAt - begun
+      this.#meanRunMs = smoothed(this.#meanRunMs, runMs)
+      const run = observer && { waitMs, runMs, endedAt }
+      if (attempt.hasReports) void this.#leases.report(attempt).then(() => this.#end(attempt, ending, run))
+      else this.#end(attempt, ending, run)
     }
-    const ending = execute(attempt, this.#around)
+    const work = (): Ending | Promise<Ending> => execute(attempt, this.#around)
+    const ending = observer?.around?.(attempt.claim, work) ?? work()
     if (ending instanceof Promise) void ending.then(end)
     else end(ending)
   }
@@ -266,8 +287,8 @@ export class Worker {
     )
   }
 
-  #end(attempt: Attempt, ending: Ending): void {
-    this.#settler.settle(attempt.claim, ending)
+  #end(attempt: Attempt, ending: Ending, run: Run | undefined): void {
+    this.#settler.settle(attempt.claim, ending, run)
     this.#running.delete(attempt)
     this.#startSome()
   }
@@ -289,6 +310,11 @@ export class Worker {
   #changed(): void {
     for (const resolve of this.#awaiting.splice(0)) resolve()
   }
+}
+
+/** How long a job could have started before it did; of one that was tried before, it is not known when it was due. */
+function waitOf({ job, attempt }: Claim, now: number): number | null {
+  return attempt > 1 ? null : Math.max(0, now - Math.max(job.createdAt, job.runAt ?? 0))
 }
 
 /** Lets timers and I/O have their turn: a store and handlers that answer at once would never give it. */
