@@ -212,8 +212,8 @@ describe('the file', () => {
   })
 
   test('is made by whoever comes first when several open it at the same moment', async () => {
-    const threads = 2
-    const files = Array.from({ length: 100 }, newFile)
+    const threads = 3
+    const files = Array.from({ length: 200 }, newFile)
     const arrived = new Int32Array(new SharedArrayBuffer(4 * files.length))
     const openers = Array.from({ length: threads }, () => {
       const program = join(import.meta.dirname, 'fixtures', 'opening.ts')

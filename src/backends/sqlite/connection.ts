@@ -159,7 +159,8 @@ function untilFree(timeoutMs: number, work: () => void): void {
   const givenUpAt = performance.now() + timeoutMs
   for (;;) {
     try {
-      return work()
+      work()
+      return
     } catch (error) {
       if (!isBusy(error) || performance.now() > givenUpAt) throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * BUSY_BLOCK_MS)

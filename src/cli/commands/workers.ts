@@ -9,7 +9,9 @@ import { iso, relative, span } from '../times.ts'
 export const workers: Command = {
   name: 'workers',
   summary: 'tells which workers are there, on all hosts, and what they do',
-  about: ['Those that told of themselves in the last three beats (5s each unless offload({ presence }) says otherwise).'],
+  about: [
+    'Those that told of themselves in the last three beats (5s each unless offload({ presence }) says otherwise).',
+  ],
   run: (call) =>
     withQueue(call, async (queue) => {
       const views = await queue.workers()
