@@ -18,6 +18,7 @@ import type {
   Page,
 } from '../../ledger.ts'
 import { cursorOf, watchEvents } from '../database.ts'
+import { limitMet } from '../room.ts'
 import { memoryDocuments } from './documents.ts'
 import type { Entry } from './entry.ts'
 import { Outbox } from './outbox.ts'
@@ -123,6 +124,7 @@ export class MemoryLedger implements Ledger {
         running: store.count(queue, 'running'),
         scheduled: store.count(queue, 'scheduled'),
         dead: store.count(queue, 'dead'),
+        waitingBytes: store.waitingIn(queue).bytes,
         oldestAgeMs: oldest === Number.POSITIVE_INFINITY ? null : Math.max(0, store.now - oldest),
         paused: store.paused.has(queue),
         exact: true,
@@ -205,8 +207,8 @@ function accept(store: MemoryStore, job: Job, room: Room | undefined): Accepted 
   }
   const named = store.entries.get(id)?.record
   if (named !== undefined) return { id, status: named.tenant === tenant ? 'duplicate' : 'taken' }
-  const waiting = store.count(queue, 'queued') + store.count(queue, 'scheduled')
-  if (room !== undefined && waiting >= room(queue)) return { id, status: 'full' }
+  const limit = room && limitMet(store.waitingIn(queue), Buffer.byteLength(job.payload), room(queue))
+  if (limit !== undefined) return { id, status: 'full', limit }
   store.accept(job)
   return { id, status: 'queued' }
 }

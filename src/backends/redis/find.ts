@@ -115,14 +115,15 @@ export async function deadIds(
 
 export async function depthOf(at: Connection, queue: string): Promise<Depth> {
   const answer = (await at.run(scripts.depth, { args: { queue, few: AGES } })) as (number | string)[]
-  const [ready, running, scheduled, dead, paused] = answer.slice(0, 5).map(Number)
-  const oldest = answer[5]
+  const [ready, running, scheduled, dead, paused, bytes = 0] = answer.slice(0, 6).map(Number)
+  const oldest = answer[6]
   return {
     queue,
     ready: ready ?? 0,
     running: running ?? 0,
     scheduled: scheduled ?? 0,
     dead: dead ?? 0,
+    waitingBytes: Math.max(0, bytes),
     oldestAgeMs: oldest === '' || oldest === undefined ? null : Math.max(0, at.now() - Number(oldest)),
     paused: paused === 1,
     exact: true,

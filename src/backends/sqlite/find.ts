@@ -5,7 +5,7 @@ import type { FindQuery, Page } from '../../ledger.ts'
 import { cursorOf } from '../database.ts'
 import type { Connection } from './connection.ts'
 import type { Row } from './rows.ts'
-import { recordOf, STATE } from './rows.ts'
+import { recordOf, STATE, WAITING_BYTES } from './rows.ts'
 
 const FEW = 10_000
 
@@ -77,6 +77,7 @@ export function depth(db: Connection, queue: string, now: number): Depth {
     running: counts.get(STATE.running) ?? 0,
     scheduled: counts.get(STATE.scheduled) ?? 0,
     dead: counts.get(STATE.dead) ?? 0,
+    waitingBytes: counts.get(WAITING_BYTES) ?? 0,
     oldestAgeMs: ready === 0 ? null : oldestAge(db, queue, ready, now),
     paused: db.sql('select 1 from paused where queue = ?').get(queue) !== undefined,
     exact: true,

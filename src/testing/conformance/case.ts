@@ -1,5 +1,5 @@
 import type { Backend, BackendOptions } from '../../backend.ts'
-import type { Claim, Features } from '../../broker.ts'
+import type { Amount, Claim, Features, Room } from '../../broker.ts'
 import type { Documents } from '../../documents.ts'
 import type { Job, JobRecord } from '../../job/job.ts'
 import type { Ending } from '../../job/state.ts'
@@ -171,6 +171,11 @@ export class Bench {
     return { code: 'HANDLER_FAILED', name: 'Error', message, attempt: 1, at: this.target.now() }
   }
 }
+
+/** So much may wait in each queue; what is not named has no limit. */
+export const roomFor =
+  (limit: Partial<Amount>): Room =>
+  () => ({ jobs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY, ...limit })
 
 export const ids = (claims: readonly Claim[]): string[] => claims.map(({ job }) => job.id)
 

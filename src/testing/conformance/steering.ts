@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Bench, ConformanceCase } from './case.ts'
-import { ids, needsSecond } from './case.ts'
+import { ids, needsSecond, roomFor } from './case.ts'
 import { hostileTexts } from './hostile.ts'
 
 /** Dedup, flow, life cycle, administration and hostile input. */
@@ -55,14 +55,14 @@ export const steering: readonly ConformanceCase[] = [
     async run(b) {
       const answers = await b.backend.broker.enqueue(
         [b.job(), b.job(), b.job(), b.job({ queue: 'r' })],
-        () => 2,
+        roomFor({ jobs: 2 }),
       )
       assert.deepEqual(
         answers.map(({ status }) => status),
         ['queued', 'queued', 'full', 'queued'],
       )
       await b.take(1)
-      assert.equal((await b.backend.broker.enqueue([b.job()], () => 2))[0]?.status, 'queued')
+      assert.equal((await b.backend.broker.enqueue([b.job()], roomFor({ jobs: 2 })))[0]?.status, 'queued')
     },
   },
   {

@@ -81,6 +81,7 @@ for i, state in ipairs({ 'queued', 'running', 'scheduled', 'dead' }) do
   out[i] = tonumber(redis.call('HGET', K .. 'counts', state .. ' ' .. args.queue)) or 0
 end
 out[5] = redis.call('SISMEMBER', K .. 'paused', args.queue)
+out[6] = tonumber(redis.call('HGET', K .. 'counts', 'bytes ' .. args.queue)) or 0
 local oldest
 local function look(ids)
   if #ids == 0 then return end
@@ -110,7 +111,7 @@ if out[1] > 0 then
   end
   look(ids)
 end
-out[6] = oldest and string.format('%d', oldest) or ''
+out[7] = oldest and string.format('%d', oldest) or ''
 return out
 `
 
