@@ -187,6 +187,11 @@ export class Offload implements AsyncDisposable {
     return broker.depth(queue)
   }
 
+  /** What is in every queue that ever had a job, or is paused, by name. @throws CAPABILITY_MISSING where no ledger knows */
+  async queues(): Promise<Depth[]> {
+    return [...(await (await this.#ledger()).depth())]
+  }
+
   /** `cancelling`: its handler runs and was told by its signal. */
   async cancel(id: string): Promise<CancelVerdict> {
     const verdict = await this.#actOn('cancel', id)

@@ -58,6 +58,11 @@ export class MemoryStore {
     return this.options.clock.now()
   }
 
+  /** Each that ever had a job, or is paused. */
+  get queues(): string[] {
+    return [...new Set([...this.#counts.keys(), ...this.paused])].sort()
+  }
+
   count(queue: string, state: JobState): number {
     return this.#counts.get(queue)?.[state] ?? 0
   }

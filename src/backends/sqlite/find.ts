@@ -64,6 +64,12 @@ function fewIn(db: Connection, state: JobState): string | undefined {
     : `${waiting} union all select seq from ready join jobs on seq between first and last`
 }
 
+/** Each that ever had a job, or is paused. */
+export function queuesIn(db: Connection): string[] {
+  const found = db.sql('select queue from counts union select queue from paused').all() as { queue: string }[]
+  return found.map(({ queue }) => queue).sort()
+}
+
 export function depth(db: Connection, queue: string, now: number): Depth {
   const counts = new Map(
     (db.sql('select state, n from counts where queue = ?').all(queue) as { state: number; n: number }[]).map(

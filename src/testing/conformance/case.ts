@@ -1,5 +1,5 @@
 import type { Backend, BackendOptions } from '../../backend.ts'
-import type { Amount, Claim, Features, Room } from '../../broker.ts'
+import type { Amount, Claim, Depth, Features, Room } from '../../broker.ts'
 import type { Documents } from '../../documents.ts'
 import type { Job, JobRecord } from '../../job/job.ts'
 import type { Ending } from '../../job/state.ts'
@@ -153,6 +153,12 @@ export class Bench {
     const { jobs } = await this.ledger.find({ ids: [id] })
     if (jobs[0] === undefined) throw new Error(`job ${id} is not remembered`)
     return jobs[0]
+  }
+
+  async depth(queue = 'q'): Promise<Depth> {
+    const [depth] = await this.ledger.depth([queue])
+    if (depth === undefined) throw new Error(`the ledger told nothing of queue "${queue}"`)
+    return depth
   }
 
   async reopen(): Promise<Backend> {

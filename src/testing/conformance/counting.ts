@@ -55,7 +55,7 @@ async function end(b: Bench, ending: Ending): Promise<void> {
   assert.equal(await b.settle(await b.takeOne(), ending), true)
 }
 
-/** What a store counts of its queues: the bytes that wait. */
+/** What a store counts: the bytes that wait in a queue, and what is in all queues. */
 export const counting: readonly ConformanceCase[] = [
   {
     group: 'flow',
@@ -166,6 +166,54 @@ export const counting: readonly ConformanceCase[] = [
       assert.equal(await waitingBytes(b), 30)
       await b.ledger.act({ type: 'retry', ids: ['dead'] })
       assert.equal(await waitingBytes(b), 70)
+    },
+  },
+  {
+    group: 'admin',
+    name: 'every queue that ever had a job, or is paused, is told of by name',
+    async run(b) {
+      assert.deepEqual(await b.ledger.depth(), [])
+      await b.enqueue({ queue: 'two words' }, { queue: 'b' }, { queue: 'b' }, { queue: 'B' })
+      await b.settle(await b.takeOne('two words'), { type: 'done' })
+      await b.ledger.act({ type: 'cancel', ids: ['job-4'] })
+      await b.ledger.act({ type: 'pause', queue: 'a' })
+      await b.ledger.act({ type: 'pause', queue: 'b' })
+      assert.deepEqual(
+        (await b.ledger.depth()).map(({ queue, ready, paused }) => [queue, ready, paused]),
+        [
+          ['B', 0, false],
+          ['a', 0, true],
+          ['b', 2, true],
+          ['two words', 0, false],
+        ],
+      )
+      await b.ledger.act({ type: 'resume', queue: 'a' })
+      assert.deepEqual(
+        (await b.ledger.depth()).map(({ queue }) => queue),
+        ['B', 'b', 'two words'],
+      )
+    },
+  },
+  {
+    group: 'admin',
+    name: 'the queues that are named are told of in their order, also where nothing ever was',
+    async run(b) {
+      const names = Array.from({ length: 25 }, (_, nth) => `q${24 - nth}`)
+      await b.enqueue(...names.slice(5).map((queue) => ({ queue })))
+      const depths = await b.ledger.depth(names)
+      assert.deepEqual(
+        depths.map(({ queue }) => queue),
+        names,
+      )
+      assert.deepEqual(
+        depths.map(({ ready }) => ready),
+        names.map((_, nth) => (nth < 5 ? 0 : 1)),
+      )
+      assert.deepEqual(
+        (await b.ledger.depth()).map(({ queue }) => queue),
+        names.slice(5).sort(),
+      )
+      assert.deepEqual(await b.ledger.depth([]), [])
     },
   },
 ]

@@ -130,7 +130,7 @@ async function lockStep(bench: Bench, random: () => number): Promise<void> {
       }
     }
     agree(await both(async (ledger) => (await ledger.find({ limit: 1000 })).jobs.map(plain)))
-    agree(await both((ledger) => ledger.depth('q')))
+    agree(await both((ledger) => ledger.depth()))
   }
 }
 
