@@ -11,8 +11,9 @@ import { byQueue, countOf } from './broker.ts'
 import type { Part } from './delivery.ts'
 import { Leases } from './leases.ts'
 import { rungOf } from './names.ts'
+import type { Outgoing } from './outlet.ts'
 import { isPack, packs } from './pack.ts'
-import type { Outgoing, Verdict } from './publisher.ts'
+import type { Verdict } from './publisher.ts'
 import type { Wire } from './wire.ts'
 
 /** A long job is handed over when so much of the time is up after which the server takes its message back. */

@@ -3,8 +3,9 @@ import type { Job } from '../../job/job.ts'
 import type { Logger } from '../../log.ts'
 import { publishApart } from './apart.ts'
 import type { Part } from './delivery.ts'
+import type { Outgoing } from './outlet.ts'
 import { packs } from './pack.ts'
-import type { Outgoing, Verdict } from './publisher.ts'
+import type { Verdict } from './publisher.ts'
 import type { Wire } from './wire.ts'
 
 /** RabbitMQ beside a ledger: it carries messages and knows nothing of attempts, times and ends. */

@@ -13,10 +13,12 @@ import type { Content, Route } from './message.ts'
 import { contentOf, received } from './message.ts'
 import type { Names } from './names.ts'
 import { namesOf } from './names.ts'
+import type { Outgoing } from './outlet.ts'
 import { isPack, packOf } from './pack.ts'
-import type { Outgoing, Verdict } from './publisher.ts'
+import type { Verdict } from './publisher.ts'
 import { Publisher } from './publisher.ts'
 import { Topology } from './topology.ts'
+import { optional } from './untrusted.ts'
 
 /**
  * Everything that goes to the server and comes from it. Two connections a process: a server that is short of memory or disk stops
@@ -161,14 +163,21 @@ export class Wire {
   /** As it was received, a stranger's too; a job out of a pack alone. */
   #copyOf({ job, attempts, delivery }: Part): Outgoing {
     const { content, properties } = delivery.message
-    const own = this.messageOf([job], attempts)
-    const { appId, contentType } = properties
+    const { body, properties: own } = this.messageOf([job], attempts)
+    const { appId: _, contentType, ...rest } = own
+    const copied = { ...rest, ...optional('appId', properties.appId as string | undefined) }
     return {
       exchange: this.names.jobs,
       key: job.queue,
       ...(isPack(properties)
-        ? { body: own.body, properties: { ...own.properties, appId } }
-        : { body: content, properties: { ...own.properties, appId, contentType } }),
+        ? { body, properties: { ...copied, ...optional('contentType', contentType) } }
+        : {
+            body: content,
+            properties: {
+              ...copied,
+              ...optional('contentType', properties.contentType as string | undefined),
+            },
+          }),
     }
   }
 
