@@ -35,23 +35,23 @@ export function besideLedger(wire: Wire, features: Features, logger: Logger): Br
     },
     async claim(queue, want) {
       const parts = await wire.take(queue, want)
-      return parts.map((part) => ({
-        job: part.job,
-        attempt: 1,
-        fence: 0,
-        leaseUntil: Number.POSITIVE_INFINITY,
-        receipt: part,
-        ...(part.isRemembered ? {} : { foreign: true }),
-      }))
+      return parts.map((part) => {
+        const claim = {
+          job: part.job,
+          attempt: 1,
+          fence: 0,
+          leaseUntil: Number.POSITIVE_INFINITY,
+          receipt: part,
+        }
+        return part.isRemembered ? claim : { ...claim, foreign: true }
+      })
     },
     async settle(settlements) {
-      const back = settlements
-        .filter(({ type }) => type === 'release')
-        .map(({ claim }) => claim.receipt as Part)
-      const over = settlements
-        .filter(({ type }) => type !== 'release')
-        .map(({ claim }) => claim.receipt as Part)
+      const [back, over]: [Part[], Part[]] = [[], []]
+      for (const { claim, type } of settlements)
+        (type === 'release' ? back : over).push(claim.receipt as Part)
       const held = wire.end(over)
+      if (back.length === 0) return held
       await wire.giveBack(back)
       return settlements.map(({ type }) => (type === 'release' ? true : held.shift() === true))
     },

@@ -111,8 +111,13 @@ export class Wire {
   }
 
   /** Keeps the order of a queue: what comes in the place of these would have to go back to its end where nobody asks for it. */
-  settling(parts: readonly Part[]): void {
-    for (const queue of new Set(parts.map(({ job }) => job.queue))) this.#inboxes.get(queue)?.settling()
+  settling(parts: readonly (Part | undefined)[]): void {
+    let told: string | undefined
+    for (const part of parts) {
+      if (part === undefined || part.job.queue === told) continue
+      told = part.job.queue
+      this.#inboxes.get(told)?.settling()
+    }
   }
 
   /** Ends jobs: a message is acknowledged with the last of its. False where the server has taken it back. */
@@ -129,9 +134,9 @@ export class Wire {
       else messages.push(message)
       return true
     })
-    const lost = new Set(
-      [...over].filter(([unacked, messages]) => !unacked.ack(messages)).map(([unacked]) => unacked),
-    )
+    const lost = new Set<Part['delivery']['unacked']>()
+    for (const [unacked, messages] of over) if (!unacked.ack(messages)) lost.add(unacked)
+    if (lost.size === 0) return held
     return held.map((isHeld, at) => isHeld && !lost.has((parts[at] as Part).delivery.unacked))
   }
 
