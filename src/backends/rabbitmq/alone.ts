@@ -209,23 +209,25 @@ export class Alone implements Broker {
   #toQueue(jobs: readonly Job[], attempts: number, runAt = 0): Placed {
     const { names } = this.#wire
     const queue = jobs[0]?.queue ?? ''
-    const message = { ...this.#wire.messageOf(jobs, attempts), queue }
+    const { body, properties } = this.#wire.messageOf(jobs, attempts)
     const leftMs = runAt - this.#options.clock.now()
-    if (leftMs <= 0) return { ...message, exchange: names.jobs, key: queue }
+    if (leftMs <= 0) return { exchange: names.jobs, key: queue, queue, body, properties }
     const rung = rungOf(leftMs)
-    return { ...message, exchange: names.delays, key: names.delay(queue, rung).name, rung }
+    return { exchange: names.delays, key: names.delay(queue, rung).name, queue, rung, body, properties }
   }
 
   #publish(messages: readonly Placed[]): ReturnType<Wire['publish']> {
     const { topology } = this.#wire
-    const queues = new Set(messages.map(({ queue }) => queue))
-    const rungs = new Map(messages.map((message) => [message.key, message]))
+    const queues = new Set<string>()
+    const rungs = new Map<string, readonly [queue: string, rung: number]>()
+    for (const { queue, key, rung } of messages) {
+      queues.add(queue)
+      if (rung !== undefined) rungs.set(key, [queue, rung])
+    }
     return this.#wire.publish(messages, () =>
       Promise.all([
         ...[...queues].map((queue) => topology.queue(queue)),
-        ...[...rungs.values()].map(({ queue, rung }) =>
-          rung === undefined ? undefined : topology.delay(queue, rung),
-        ),
+        ...[...rungs.values()].map(([queue, rung]) => topology.delay(queue, rung)),
       ]),
     )
   }

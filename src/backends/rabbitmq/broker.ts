@@ -90,13 +90,10 @@ function published(wire: Wire, jobs: readonly Job[], most: number): Promise<Read
   const made = [...queues.values()].flatMap((own) => packs(own, most, () => false))
   return publishApart(made, (those) =>
     wire.publish(
-      those.map(
-        (pack): Outgoing => ({
-          ...wire.messageOf(pack),
-          exchange: wire.names.jobs,
-          key: pack[0]?.queue ?? '',
-        }),
-      ),
+      those.map((pack): Outgoing => {
+        const { body, properties } = wire.messageOf(pack)
+        return { exchange: wire.names.jobs, key: pack[0]?.queue ?? '', body, properties }
+      }),
       () => Promise.all([...queues.keys()].map((queue) => wire.topology.queue(queue))),
     ),
   )
