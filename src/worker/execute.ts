@@ -9,6 +9,7 @@ import { backoffMs, waitAfter } from '../job/retry.ts'
 import type { Ending } from '../job/state.ts'
 import type { AnyTask, Enqueue } from '../task.ts'
 import type { Attempt } from './attempt.ts'
+import { Context } from './context.ts'
 import type { RunIsolated } from './isolate/pool.ts'
 
 /** What a run needs from its worker. */
@@ -62,7 +63,7 @@ function run(
 ): Ending | Promise<Ending> {
   const { claim } = attempt
   if (attempt.reason !== undefined) return endingOfError(attempt.reason, task, attempt, around)
-  const context = attempt.context(input, around.enqueue, around.clock)
+  const context = new Context(attempt, input, around.enqueue, around.clock)
   const begun = performance.now()
   try {
     const value =

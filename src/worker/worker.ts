@@ -287,6 +287,7 @@ export class Worker {
   }
 
   #changed(): void {
+    if (this.#awaiting.length === 0) return
     for (const resolve of this.#awaiting.splice(0)) resolve()
   }
 }
