@@ -247,15 +247,12 @@ export class Worker {
     const { clock } = this.#parts
     const begun = clock.elapsed()
     const cancelTimeout = this.#armTimeout(attempt)
-    const end = (ending: Ending): void => {
+    execute(attempt, this.#around, (ending) => {
       cancelTimeout?.()
       this.#meanRunMs = smoothed(this.#meanRunMs, clock.elapsed() - begun)
       if (attempt.hasReports) void this.#leases.report(attempt).then(() => this.#end(attempt, ending))
       else this.#end(attempt, ending)
-    }
-    const ending = execute(attempt, this.#around)
-    if (ending instanceof Promise) void ending.then(end)
-    else end(ending)
+    })
   }
 
   #armTimeout(attempt: Attempt): (() => void) | undefined {
