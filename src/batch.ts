@@ -14,7 +14,8 @@ const WORTH_HALVING = 32
 /** Items that were added together, and are answered together. */
 interface Waiting<Item, Answer> {
   readonly items: readonly Item[]
-  readonly resolve: (answers: readonly Answer[]) => void
+  /** @param answers those of the whole batch; its own begin at `from` */
+  readonly resolve: (answers: readonly Answer[], from: number) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -65,14 +66,18 @@ export class Batcher<Item, Answer> {
 
   add(item: Item): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#wait({ items: [item], resolve: ([answer]) => resolve(answer as Answer), reject })
+      this.#wait({ items: [item], resolve: (answers, from) => resolve(answers[from] as Answer), reject })
     })
   }
 
   /** Items of one call, `max` at most, which go out together. */
   addAll(items: readonly Item[]): Promise<readonly Answer[]> {
     return new Promise((resolve, reject) => {
-      this.#wait({ items, resolve, reject })
+      this.#wait({
+        items,
+        resolve: (answers, from) => resolve(answers.slice(from, from + items.length)),
+        reject,
+      })
     })
   }
 
@@ -102,7 +107,7 @@ export class Batcher<Item, Answer> {
       const answers = await this.#send(batch.flatMap(({ items }) => items))
       let at = 0
       for (const { items, resolve } of batch) {
-        resolve(answers.slice(at, at + items.length))
+        resolve(answers, at)
         at += items.length
       }
     } catch (error) {

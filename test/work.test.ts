@@ -49,6 +49,26 @@ test('a failed attempt is tried again and its faults are kept', async () => {
   expect((await queue.get(handle.id))?.faults.map(({ message }) => message)).toEqual(['no 1', 'no 2'])
 })
 
+test('what a handler is given can be taken apart, spread and handed on', async () => {
+  const seen: unknown[] = []
+  const taken = task('taken', {
+    input,
+    async run(_, job) {
+      const { signal, progress, log, ...rest } = { ...job }
+      seen.push(signal === job.signal, signal.aborted, Object.keys(rest).toSorted())
+      progress({ done: 1 })
+      log('half way')
+    },
+  })
+  const queue = open([taken])
+  queue.work()
+  const { id } = await queue.enqueue(taken, { n: 1 })
+  await queue.result(id, { timeout: '10s' })
+  const names = ['attempt', 'enqueue', 'id', 'input', 'key', 'maxAttempts', 'queue', 'scheduledFor', 'task']
+  expect(seen).toEqual([true, false, names])
+  expect(await queue.get(id)).toMatchObject({ progress: { done: 1 }, log: [{ message: 'half way' }] })
+})
+
 test('a handler says retry, snooze and discard by what it returns', async () => {
   const seen: number[] = []
   const says = task('says', {

@@ -1,10 +1,7 @@
 import type { Beat, Claim } from '../broker.ts'
-import type { Clock } from '../clock.ts'
 import type { AbortedError } from '../job/errors.ts'
 import { AbortedError as Aborted } from '../job/errors.ts'
-import { tickOf } from '../job/id.ts'
 import { encode } from '../job/payload.ts'
-import type { Enqueue, JobContext } from '../task.ts'
 
 const PROGRESS_BYTES = 4096
 const LOG_CHARS = 1000
@@ -59,31 +56,15 @@ export class Attempt {
     }
   }
 
-  /** What the handler gets besides its input. */
-  context(input: unknown, enqueue: Enqueue, clock: Clock): JobContext {
-    const { job, attempt } = this.claim
-    const own = this
-    return {
-      id: job.id,
-      task: job.task,
-      queue: job.queue,
-      attempt,
-      maxAttempts: job.maxAttempts,
-      input,
-      key: job.key,
-      scheduledFor: tickOf(job.id),
-      get signal() {
-        return own.signal
-      },
-      progress: (value) => {
-        this.#progress = encode(value, PROGRESS_BYTES)
-      },
-      log: (message) => {
-        this.#log ??= []
-        this.#log.push({ at: clock.now(), message: String(message).slice(0, LOG_CHARS).toWellFormed() })
-        if (this.#log.length > LOG_LINES) this.#log.shift()
-      },
-      enqueue,
-    }
+  /** The last one wins. */
+  progress(value: unknown): void {
+    this.#progress = encode(value, PROGRESS_BYTES)
+  }
+
+  /** Adds a line, without the oldest where there are too many. */
+  log(message: unknown, at: number): void {
+    this.#log ??= []
+    this.#log.push({ at, message: String(message).slice(0, LOG_CHARS).toWellFormed() })
+    if (this.#log.length > LOG_LINES) this.#log.shift()
   }
 }

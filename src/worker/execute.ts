@@ -9,6 +9,7 @@ import { backoffMs, waitAfter } from '../job/retry.ts'
 import type { Ending } from '../job/state.ts'
 import type { AnyTask, Enqueue } from '../task.ts'
 import type { Attempt } from './attempt.ts'
+import { Context } from './context.ts'
 import type { RunIsolated } from './isolate/pool.ts'
 
 /** What a run needs from its worker. */
@@ -27,20 +28,23 @@ const BLOCKED_MS = 100
 /** A handler that heeds its signal may end in its own words within this time. */
 const GRACE_MS = 100
 
-/** From a claim to the value that ends it. Never throws or rejects; a promise only where something must be waited for. */
-export function execute(attempt: Attempt, around: Surroundings): Ending | Promise<Ending> {
+type End = (ending: Ending) => void
+
+/** From a claim to the value that ends it. Never throws; a promise is made only where something must be waited for. */
+export function execute(attempt: Attempt, around: Surroundings, end: End): void {
   const { claim } = attempt
+  const refuse = (error: unknown): void => end(dead(error, claim, around))
+  let task: AnyTask
+  let input: unknown
   try {
-    const task = taskOf(claim, around.tasks)
-    const input = validate(task.input, decode(claim.job.payload), task.name)
-    if (!(input instanceof Promise)) return run(task, input, attempt, around)
-    return input.then(
-      (valid) => run(task, valid, attempt, around),
-      (error: unknown) => dead(error, claim, around),
-    )
+    task = taskOf(claim, around.tasks)
+    input = validate(task.input, decode(claim.job.payload), task.name)
   } catch (error) {
-    return dead(error, claim, around)
+    refuse(error)
+    return
   }
+  if (input instanceof Promise) input.then((valid) => run(task, valid, attempt, around, end), refuse)
+  else run(task, input, attempt, around, end)
 }
 
 function taskOf({ job, malformed }: Claim, tasks: ReadonlyMap<string, AnyTask>): AnyTask {
@@ -54,55 +58,67 @@ function taskOf({ job, malformed }: Claim, tasks: ReadonlyMap<string, AnyTask>):
   )
 }
 
-function run(
-  task: AnyTask,
-  input: unknown,
-  attempt: Attempt,
-  around: Surroundings,
-): Ending | Promise<Ending> {
-  const { claim } = attempt
-  if (attempt.reason !== undefined) return endingOfError(attempt.reason, task, attempt, around)
-  const context = attempt.context(input, around.enqueue, around.clock)
-  const begun = performance.now()
-  try {
-    const value =
-      task.isolate === undefined
-        ? task.run(input, context)
-        : around.isolated(task, claim.job.payload, context)
-    const heldMs = performance.now() - begun
-    if (heldMs > BLOCKED_MS) around.onBlocked(claim, Math.round(heldMs))
-    return isThenable(value)
-      ? untilAborted(value, task, attempt, around)
-      : endingOf(value, task, claim, around)
-  } catch (error) {
-    return endingOfError(error, task, attempt, around)
+function run(task: AnyTask, input: unknown, attempt: Attempt, around: Surroundings, end: End): void {
+  const fail = (error: unknown): void => end(endingOfError(error, task, attempt, around))
+  if (attempt.reason !== undefined) {
+    fail(attempt.reason)
+    return
   }
+  let value: unknown
+  let takesLonger: boolean
+  try {
+    value = handled(task, input, attempt, around)
+    takesLonger = isThenable(value)
+  } catch (error) {
+    fail(error)
+    return
+  }
+  if (takesLonger) untilAborted(value, task, attempt, around, end)
+  else endWith(value, task, attempt, around, end)
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+function handled(task: AnyTask, input: unknown, attempt: Attempt, around: Surroundings): unknown {
+  const { claim } = attempt
+  const context = new Context(attempt, input, around.enqueue, around.clock)
+  const begun = performance.now()
+  const value =
+    task.isolate === undefined ? task.run(input, context) : around.isolated(task, claim.job.payload, context)
+  const heldMs = performance.now() - begun
+  if (heldMs > BLOCKED_MS) around.onBlocked(claim, Math.round(heldMs))
+  return value
+}
+
+function isThenable(value: unknown): boolean {
   return (
     typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
   )
 }
 
 /** A handler may ignore its signal: its slot is freed at the abort all the same, and what it does later is refused. */
-function untilAborted(
-  work: PromiseLike<unknown>,
-  task: AnyTask,
-  attempt: Attempt,
-  around: Surroundings,
-): Promise<Ending> {
-  return new Promise((resolve) => {
-    const fail = (error: unknown): void => resolve(endingOfError(error, task, attempt, around))
-    attempt.onAbort = (reason) => void around.clock.after(GRACE_MS, () => fail(reason))
-    Promise.resolve(work).then((value) => {
-      try {
-        resolve(endingOf(value, task, attempt.claim, around))
-      } catch (error) {
-        fail(error)
-      }
-    }, fail)
-  })
+function untilAborted(work: unknown, task: AnyTask, attempt: Attempt, around: Surroundings, end: End): void {
+  let isOver = false
+  const fail = (error: unknown): void => {
+    if (isOver) return
+    isOver = true
+    end(endingOfError(error, task, attempt, around))
+  }
+  attempt.onAbort = (reason) => void around.clock.after(GRACE_MS, () => fail(reason))
+  Promise.resolve(work).then((value) => {
+    if (isOver) return
+    isOver = true
+    endWith(value, task, attempt, around, end)
+  }, fail)
+}
+
+function endWith(value: unknown, task: AnyTask, attempt: Attempt, around: Surroundings, end: End): void {
+  let ending: Ending | Promise<Ending>
+  try {
+    ending = endingOf(value, task, attempt.claim, around)
+  } catch (error) {
+    ending = endingOfError(error, task, attempt, around)
+  }
+  if (ending instanceof Promise) void ending.then(end)
+  else end(ending)
 }
 
 function endingOf(

@@ -347,10 +347,9 @@ export class Worker {
       if (attempt.hasReports) void this.#leases.report(attempt).then(() => this.#end(attempt, ending, run))
       else this.#end(attempt, ending, run)
     }
-    const work = (): Ending | Promise<Ending> => execute(attempt, this.#around)
-    const ending = observer?.around?.(attempt.claim, work) ?? work()
-    if (ending instanceof Promise) void ending.then(end)
-    else end(ending)
+    const work = (): void => execute(attempt, this.#around, end)
+    if (observer?.around === undefined) work()
+    else observer.around(attempt.claim, work)
   }
 
   #armTimeout(attempt: Attempt): (() => void) | undefined {
@@ -383,6 +382,7 @@ export class Worker {
   }
 
   #changed(): void {
+    if (this.#awaiting.length === 0) return
     for (const resolve of this.#awaiting.splice(0)) resolve()
   }
 }

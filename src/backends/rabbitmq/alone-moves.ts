@@ -1,11 +1,12 @@
 import type { Job, JobFault } from '../../job/job.ts'
 import type { Ending } from '../../job/state.ts'
+import type { Headers } from './envelope.ts'
 import { deathOf } from './message.ts'
 
 /** What becomes of a job that no ledger remembers: a message put into its queue, later or at once, or among the dead letters. */
 export type Next =
   | { readonly to: 'queue'; readonly attempts: number; readonly runAt?: number }
-  | { readonly to: 'dead'; readonly attempts: number; readonly headers: Readonly<Record<string, unknown>> }
+  | { readonly to: 'dead'; readonly attempts: number; readonly headers: Headers }
 
 /** A clock may be that much behind the one that said when. */
 const EARLY_MS = 20

@@ -11,8 +11,9 @@ import { byQueue, countOf } from './broker.ts'
 import type { Part } from './delivery.ts'
 import { Leases } from './leases.ts'
 import { rungOf } from './names.ts'
+import type { Outgoing } from './outlet.ts'
 import { isPack, packs } from './pack.ts'
-import type { Outgoing, Verdict } from './publisher.ts'
+import type { Verdict } from './publisher.ts'
 import type { Wire } from './wire.ts'
 
 /** A long job is handed over when so much of the time is up after which the server takes its message back. */
@@ -39,8 +40,6 @@ export class Alone implements Broker {
   readonly #wire: Wire
   readonly #options: BackendOptions
   readonly #leases: Leases
-  /** Ended in a call that failed for others, and not told yet. */
-  readonly #untold = new WeakSet<Part>()
   readonly #counts = new Map<string, { readonly at: number; count: number }>()
 
   constructor(wire: Wire, features: Features, options: BackendOptions) {
@@ -70,19 +69,21 @@ export class Alone implements Broker {
       const parts = await this.#wire.take(queue, want)
       const now = this.#options.clock.now()
       const moving = new Map<Part, Next>()
+      const ready: Part[] = []
       for (const part of parts) {
         const next = onArrival(part.job, part.attempts, now)
-        if (next !== undefined) moving.set(part, next)
+        if (next === undefined) ready.push(part)
+        else moving.set(part, next)
       }
-      const claims = parts.filter((part) => !moving.has(part)).map((part) => claimOf(part, now + leaseMs))
       try {
         await this.#move(moving)
       } catch (error) {
         this.#wire.putBack(queue, [...moving.keys()])
-        if (claims.length === 0) throw error
+        if (ready.length === 0) throw error
       }
-      for (const { receipt } of claims) this.#leases.hold(receipt as Part, leaseMs)
-      if (claims.length > 0) return claims
+      if (ready.length === 0) continue
+      this.#leases.hold(ready, leaseMs)
+      return ready.map((part) => claimOf(part, now + leaseMs))
     }
     return []
   }
@@ -98,10 +99,10 @@ export class Alone implements Broker {
       if (next === undefined) over.push(part)
       else moving.set(part, next)
     }
-    this.#wire.settling(parts.filter((part) => part !== undefined))
-    for (const part of this.#end(over)) this.#untold.add(part)
-    for (const part of await this.#move(moving)) this.#untold.add(part)
-    return parts.map((part) => part !== undefined && this.#untold.delete(part))
+    this.#wire.settling(parts)
+    this.#end(over, true)
+    await this.#move(moving, true)
+    return parts.map(told)
   }
 
   /** What the handlers reported is not kept. */
@@ -111,10 +112,13 @@ export class Alone implements Broker {
     const moving = new Map<Part, Next>()
     for (const part of parts) {
       if (part === undefined) continue
-      this.#leases.hold(part, leaseMs)
       if (systemClock.elapsed() - part.delivery.at > most)
         moving.set(part, { to: 'queue', attempts: part.attempts + 1 })
     }
+    this.#leases.hold(
+      parts.filter((part) => part !== undefined),
+      leaseMs,
+    )
     // Who ends meanwhile has lost it, and so has the next beat.
     for (const part of moving.keys()) part.isEnded = true
     try {
@@ -152,11 +156,11 @@ export class Alone implements Broker {
     return this.#wire.close()
   }
 
-  /** What moves on is published first, and gone here after. Answers those that were held. @throws where it was not taken */
-  async #move(moving: ReadonlyMap<Part, Next>): Promise<readonly Part[]> {
-    if (moving.size === 0) return []
+  /** What moves on is published first, and gone here after. @throws where it was not taken */
+  async #move(moving: ReadonlyMap<Part, Next>, isUntold = false): Promise<void> {
+    if (moving.size === 0) return
     await this.#publishMoves(moving)
-    return this.#end([...moving.keys()])
+    this.#end([...moving.keys()], isUntold)
   }
 
   async #publishMoves(moving: ReadonlyMap<Part, Next>): Promise<void> {
@@ -169,17 +173,17 @@ export class Alone implements Broker {
     )
   }
 
-  /** Answers those that were held. */
-  #end(parts: readonly Part[]): readonly Part[] {
+  /** @param isUntold those that were held are to be told of */
+  #end(parts: readonly Part[], isUntold = false): void {
     for (const part of parts) this.#leases.drop(part)
     const held = this.#wire.end(parts)
-    return parts.filter((_, at) => held[at] === true)
+    for (const [at, part] of parts.entries()) part.isUntold = isUntold && held[at] === true
   }
 
   /** What a claim is of; undefined where it is over, or another's. */
   #held({ receipt, fence }: { readonly receipt?: unknown; readonly fence: number }): Part | undefined {
     const part = receipt as Part
-    const isOver = part.isEnded && !this.#untold.has(part)
+    const isOver = part.isEnded && !part.isUntold
     return isOver || part.fence !== fence || !part.delivery.unacked.isOpen ? undefined : part
   }
 
@@ -207,23 +211,25 @@ export class Alone implements Broker {
   #toQueue(jobs: readonly Job[], attempts: number, runAt = 0): Placed {
     const { names } = this.#wire
     const queue = jobs[0]?.queue ?? ''
-    const message = { ...this.#wire.messageOf(jobs, attempts), queue }
+    const { body, properties } = this.#wire.messageOf(jobs, attempts)
     const leftMs = runAt - this.#options.clock.now()
-    if (leftMs <= 0) return { ...message, exchange: names.jobs, key: queue }
+    if (leftMs <= 0) return { exchange: names.jobs, key: queue, queue, body, properties }
     const rung = rungOf(leftMs)
-    return { ...message, exchange: names.delays, key: names.delay(queue, rung).name, rung }
+    return { exchange: names.delays, key: names.delay(queue, rung).name, queue, rung, body, properties }
   }
 
   #publish(messages: readonly Placed[]): ReturnType<Wire['publish']> {
     const { topology } = this.#wire
-    const queues = new Set(messages.map(({ queue }) => queue))
-    const rungs = new Map(messages.map((message) => [message.key, message]))
+    const queues = new Set<string>()
+    const rungs = new Map<string, readonly [queue: string, rung: number]>()
+    for (const { queue, key, rung } of messages) {
+      queues.add(queue)
+      if (rung !== undefined) rungs.set(key, [queue, rung])
+    }
     return this.#wire.publish(messages, () =>
       Promise.all([
         ...[...queues].map((queue) => topology.queue(queue)),
-        ...[...rungs.values()].map(({ queue, rung }) =>
-          rung === undefined ? undefined : topology.delay(queue, rung),
-        ),
+        ...[...rungs.values()].map(([queue, rung]) => topology.delay(queue, rung)),
       ]),
     )
   }
@@ -252,14 +258,15 @@ function statusOf(verdict: Verdict | undefined): Accepted['status'] {
   return verdict === 'tooLong' ? 'tooLarge' : 'full'
 }
 
+/** Whether it was ended, which is told once. */
+function told(part: Part | undefined): boolean {
+  if (part?.isUntold !== true) return false
+  part.isUntold = false
+  return true
+}
+
 function claimOf(part: Part, leaseUntil: number): Claim {
   const { job, attempts, fence, malformed } = part
-  return {
-    job,
-    attempt: attempts + 1,
-    fence,
-    leaseUntil,
-    receipt: part,
-    ...(malformed === undefined ? {} : { malformed }),
-  }
+  const claim = { job, attempt: attempts + 1, fence, leaseUntil, receipt: part }
+  return malformed === undefined ? claim : { ...claim, malformed }
 }

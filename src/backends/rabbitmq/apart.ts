@@ -8,12 +8,17 @@ export async function publishApart(
   packs: Packs,
   publish: (packs: Packs) => Promise<readonly Verdict[]>,
 ): Promise<ReadonlyMap<Job, Verdict>> {
+  const verdicts = new Map<Job, Verdict>()
   const first = await publish(packs)
+  note(verdicts, packs, first)
+  if (!first.includes('tooLong')) return verdicts
   const apart = packs
     .filter((pack, at) => first[at] === 'tooLong' && pack.length > 1)
     .flatMap((pack) => pack.map((job) => [job]))
-  const verdicts = [...first, ...(apart.length === 0 ? [] : await publish(apart))]
-  return new Map(
-    [...packs, ...apart].flatMap((pack, at) => pack.map((job) => [job, verdicts[at] as Verdict] as const)),
-  )
+  if (apart.length > 0) note(verdicts, apart, await publish(apart))
+  return verdicts
+}
+
+function note(verdicts: Map<Job, Verdict>, packs: Packs, those: readonly Verdict[]): void {
+  for (const [at, pack] of packs.entries()) for (const job of pack) verdicts.set(job, those[at] as Verdict)
 }

@@ -3,8 +3,9 @@ import type { Job } from '../../job/job.ts'
 import type { Logger } from '../../log.ts'
 import { publishApart } from './apart.ts'
 import type { Part } from './delivery.ts'
+import type { Outgoing } from './outlet.ts'
 import { packs } from './pack.ts'
-import type { Outgoing, Verdict } from './publisher.ts'
+import type { Verdict } from './publisher.ts'
 import type { Wire } from './wire.ts'
 
 /** RabbitMQ beside a ledger: it carries messages and knows nothing of attempts, times and ends. */
@@ -34,23 +35,23 @@ export function besideLedger(wire: Wire, features: Features, logger: Logger): Br
     },
     async claim(queue, want) {
       const parts = await wire.take(queue, want)
-      return parts.map((part) => ({
-        job: part.job,
-        attempt: 1,
-        fence: 0,
-        leaseUntil: Number.POSITIVE_INFINITY,
-        receipt: part,
-        ...(part.isRemembered ? {} : { foreign: true }),
-      }))
+      return parts.map((part) => {
+        const claim = {
+          job: part.job,
+          attempt: 1,
+          fence: 0,
+          leaseUntil: Number.POSITIVE_INFINITY,
+          receipt: part,
+        }
+        return part.isRemembered ? claim : { ...claim, foreign: true }
+      })
     },
     async settle(settlements) {
-      const back = settlements
-        .filter(({ type }) => type === 'release')
-        .map(({ claim }) => claim.receipt as Part)
-      const over = settlements
-        .filter(({ type }) => type !== 'release')
-        .map(({ claim }) => claim.receipt as Part)
+      const [back, over]: [Part[], Part[]] = [[], []]
+      for (const { claim, type } of settlements)
+        (type === 'release' ? back : over).push(claim.receipt as Part)
       const held = wire.end(over)
+      if (back.length === 0) return held
       await wire.giveBack(back)
       return settlements.map(({ type }) => (type === 'release' ? true : held.shift() === true))
     },
@@ -91,13 +92,10 @@ function published(wire: Wire, jobs: readonly Job[], most: number): Promise<Read
   const made = [...queues.values()].flatMap((own) => packs(own, most, () => false))
   return publishApart(made, (those) =>
     wire.publish(
-      those.map(
-        (pack): Outgoing => ({
-          ...wire.messageOf(pack),
-          exchange: wire.names.jobs,
-          key: pack[0]?.queue ?? '',
-        }),
-      ),
+      those.map((pack): Outgoing => {
+        const { body, properties } = wire.messageOf(pack)
+        return { exchange: wire.names.jobs, key: pack[0]?.queue ?? '', body, properties }
+      }),
       () => Promise.all([...queues.keys()].map((queue) => wire.topology.queue(queue))),
     ),
   )

@@ -20,18 +20,33 @@ export class Delivery {
 }
 
 /** One job of a message. */
-export interface Part extends Received {
+export class Part implements Received {
+  readonly job: Received['job']
+  readonly attempts: number
+  readonly isRemembered: boolean
+  readonly malformed: string | undefined
   readonly delivery: Delivery
   /** Grows with every delivery. */
   readonly fence: number
   /** Settled, or given back. */
-  isEnded: boolean
+  isEnded = false
+  /** Settled in a call that failed for others, so that nobody was told. */
+  isUntold = false
+
+  constructor({ job, attempts, isRemembered, malformed }: Received, delivery: Delivery) {
+    this.job = job
+    this.attempts = attempts
+    this.isRemembered = isRemembered
+    this.malformed = malformed
+    this.delivery = delivery
+    this.fence = nextFence()
+  }
 }
 
 let lastFence = 0
 
 /** Also after a delivery to another process, as far as their clocks agree. */
-export function nextFence(): number {
+function nextFence(): number {
   lastFence = Math.max(lastFence + 1, Date.now() * 1000)
   return lastFence
 }

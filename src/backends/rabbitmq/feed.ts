@@ -70,6 +70,12 @@ export class Feed {
     return this.#consumers.size > 0
   }
 
+  /** Whether some consumer has all it may have. */
+  get isFull(): boolean {
+    for (const { prefetch, inHand } of this.#consumers) if (inHand.count >= prefetch) return true
+    return false
+  }
+
   /** Makes room for so many more messages. */
   async consume(name: string, prefetch: number): Promise<void> {
     const { link, timeoutMs, onMessage, onGone } = this.#parts

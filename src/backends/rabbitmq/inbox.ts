@@ -1,8 +1,7 @@
 import type { ConsumeMessage } from 'amqplib'
 import type { WaitingWant } from '../../broker.ts'
 import { systemClock } from '../../clock.ts'
-import type { Part } from './delivery.ts'
-import { Delivery, nextFence } from './delivery.ts'
+import { Delivery, Part } from './delivery.ts'
 import { coded } from './faults.ts'
 import { Feed } from './feed.ts'
 import type { Link } from './link.ts'
@@ -110,7 +109,7 @@ export class Inbox {
 
   /** Messages are about to be acknowledged: where nobody asks, none must come in their place. */
   settling(): void {
-    if (this.#waiters.size === 0) void this.#feed?.endFull().catch(() => {})
+    if (this.#waiters.size === 0 && this.#feed?.isFull === true) void this.#feed.endFull().catch(() => {})
   }
 
   async close(): Promise<void> {
@@ -212,7 +211,7 @@ export class Inbox {
     const jobs = this.#parts.unpack(message)
     this.#density += (jobs.length - this.#density) / 8
     const delivery = new Delivery(message, feed.unacked, jobs.length)
-    for (const job of jobs) this.#buffer.push({ ...job, delivery, fence: nextFence(), isEnded: false })
+    for (const job of jobs) this.#buffer.push(new Part(job, delivery))
     // All that came in one packet is handed over together.
     if (this.#handing) return
     this.#handing = true

@@ -18,8 +18,9 @@ export class Leases {
     this.#giveBack = giveBack
   }
 
-  hold(part: Part, leaseMs: number): void {
-    this.#until.set(part, systemClock.elapsed() + leaseMs * LEASES)
+  hold(parts: readonly Part[], leaseMs: number): void {
+    const until = systemClock.elapsed() + leaseMs * LEASES
+    for (const part of parts) this.#until.set(part, until)
     this.#cancel ??= systemClock.after(LOOK_MS, () => this.#look())
   }
 

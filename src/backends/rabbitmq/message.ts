@@ -1,26 +1,16 @@
-import type { ConsumeMessage, MessageProperties, Options } from 'amqplib'
+import type { ConsumeMessage, MessageProperties } from 'amqplib'
 import type { Job, JobFault } from '../../job/job.ts'
 import { NORMAL_PRIORITY } from '../../job/priority.ts'
-import type { Publisher } from './envelope.ts'
+import type { Headers, Properties, Publisher } from './envelope.ts'
 import { propertiesOf } from './envelope.ts'
 import { isPack, unpacked } from './pack.ts'
-import {
-  instant,
-  MAX_ATTEMPTS,
-  newId,
-  optional,
-  payloadOf,
-  readable,
-  text,
-  traceOf,
-  usableId,
-  whole,
-} from './untrusted.ts'
+import type { Entries } from './untrusted.ts'
+import { instant, jobWith, MAX_ATTEMPTS, newId, payloadOf, readable, usableId, whole } from './untrusted.ts'
 
 /** What goes over the wire. */
 export interface Content {
   readonly body: Buffer
-  readonly properties: Options.Publish
+  readonly properties: Properties
 }
 
 /** A job as it was received. */
@@ -31,7 +21,7 @@ export interface Received {
   /** A ledger has it too. */
   readonly isRemembered: boolean
   /** Why it cannot be read. */
-  readonly malformed?: string
+  readonly malformed: string | undefined
 }
 
 /** What the messages of one routing key of a stranger's exchange are. */
@@ -53,18 +43,15 @@ export function contentOf(job: Job, attempts: number, publisher: Publisher): Con
   return {
     body: Buffer.from(job.payload),
     properties: {
-      ...propertiesOf(job, publisher),
-      contentType: 'application/json',
+      ...propertiesOf(job, publisher, 'application/json', job.task, headersOf(job, attempts)),
       correlationId: job.id,
-      type: job.task,
       priority: job.priority,
-      headers: headersOf(job, attempts),
     },
   }
 }
 
-function headersOf(job: Job, attempts: number): Record<string, unknown> {
-  const headers: Record<string, unknown> = {
+function headersOf(job: Job, attempts: number): Headers {
+  const headers: Record<string, string | number> = {
     'offload-created-at': job.createdAt,
     'offload-max-attempts': job.maxAttempts,
   }
@@ -73,13 +60,14 @@ function headersOf(job: Job, attempts: number): Record<string, unknown> {
   if (job.deadline !== undefined) headers['offload-deadline'] = job.deadline
   if (job.key !== undefined) headers['offload-key'] = job.key
   if (job.tenant !== undefined) headers['offload-tenant'] = job.tenant
-  for (const [name, value] of Object.entries(job.trace ?? {}))
-    headers[W3C.includes(name) ? name : TRACE + name] = value
+  if (job.trace !== undefined)
+    for (const [name, value] of Object.entries(job.trace))
+      headers[W3C.includes(name) ? name : TRACE + name] = value
   return headers
 }
 
 /** What a dead letter says of its end, for people and for other programs. */
-export function deathOf(fault: JobFault): Record<string, unknown> {
+export function deathOf(fault: JobFault): Headers {
   const { code, name, message, attempt, at } = fault
   return {
     'offload-fault-code': code,
@@ -102,42 +90,60 @@ export function received(
   const headers = headersIn(properties)
   // A quorum queue counts how often it came back.
   const redelivered = whole(headers['x-delivery-count']) ?? (fields.redelivered ? 1 : 0)
-  if (isPack(properties))
-    return unpacked(message, queue, redelivered, now).map((one) => ({ ...one, isRemembered }))
-  const route = routes.find((one) => one.exchange === fields.exchange && one.key === fields.routingKey)
+  if (isPack(properties)) return unpacked(message, queue, redelivered, isRemembered, now)
+  const route =
+    routes.length === 0
+      ? undefined
+      : routes.find((one) => one.exchange === fields.exchange && one.key === fields.routingKey)
   const { payload, malformed } = payloadOf(content)
   const priority = whole(properties.priority, 0, 9) ?? route?.priority ?? NORMAL_PRIORITY
-  const job: Job = {
-    id: usableId(properties.messageId) ?? newId(),
-    task: route?.task ?? readable(properties.type, 120) ?? readable(fields.routingKey, 120) ?? 'unknown',
-    queue,
-    payload,
-    priority,
-    createdAt: instant(headers['offload-created-at']) ?? secondsOf(properties.timestamp) ?? now,
-    maxAttempts: whole(headers['offload-max-attempts'], 1) ?? route?.maxAttempts ?? MAX_ATTEMPTS,
-    ...optional('key', readable(headers['offload-key'], 200)),
-    ...optional('tenant', text(headers['offload-tenant'], 200)),
-    ...optional('runAt', instant(headers['offload-run-at'])),
-    ...optional('deadline', instant(headers['offload-deadline'])),
-    ...optional('trace', traceOf(traceIn(headers))),
-  }
+  const job = jobWith(
+    {
+      id: usableId(properties.messageId) ?? newId(),
+      task: route?.task ?? readable(properties.type, 120) ?? readable(fields.routingKey, 120) ?? 'unknown',
+      queue,
+      payload,
+      priority,
+      createdAt: instant(headers['offload-created-at']) ?? secondsOf(properties.timestamp) ?? now,
+      maxAttempts: whole(headers['offload-max-attempts'], 1) ?? route?.maxAttempts ?? MAX_ATTEMPTS,
+    },
+    {
+      key: headers['offload-key'],
+      tenant: headers['offload-tenant'],
+      runAt: headers['offload-run-at'],
+      deadline: headers['offload-deadline'],
+      trace: traceIn(headers),
+    },
+  )
   const attempts = (whole(headers['offload-attempts']) ?? 0) + redelivered
-  return [{ job, attempts, isRemembered, ...optional('malformed', malformed) }]
+  return [{ job, attempts, isRemembered, malformed }]
 }
 
 /** Their own: one that is named `__proto__` becomes the prototype of the others. */
 function headersIn({ headers }: MessageProperties): Readonly<Record<string, unknown>> {
-  return { ...headers }
+  if (headers === undefined) return NONE
+  return Object.getPrototypeOf(headers) === Object.prototype ? headers : { ...headers }
 }
+
+const NONE = {}
 
 function secondsOf(timestamp: unknown): number | undefined {
   const seconds = whole(timestamp)
   return seconds === undefined ? undefined : instant(seconds * 1000)
 }
 
-function traceIn(headers: Readonly<Record<string, unknown>>): [string, unknown][] {
-  return Object.entries(headers).flatMap(([header, value]): [string, unknown][] => {
-    if (W3C.includes(header)) return [[header, value]]
-    return header.startsWith(TRACE) ? [[header.slice(TRACE.length), value]] : []
-  })
+function traceIn(headers: Readonly<Record<string, unknown>>): Entries | undefined {
+  let found: [string, unknown][] | undefined
+  for (const header of Object.keys(headers)) {
+    const name = traceName(header)
+    if (name === undefined) continue
+    found ??= []
+    found.push([name, headers[header]])
+  }
+  return found
+}
+
+function traceName(header: string): string | undefined {
+  if (header.startsWith(TRACE)) return header.slice(TRACE.length)
+  return W3C.includes(header) ? header : undefined
 }

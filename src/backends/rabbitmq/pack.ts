@@ -4,18 +4,7 @@ import { NORMAL_PRIORITY } from '../../job/priority.ts'
 import type { Publisher } from './envelope.ts'
 import { propertiesOf } from './envelope.ts'
 import type { Content, Received } from './message.ts'
-import {
-  instant,
-  MAX_ATTEMPTS,
-  newId,
-  optional,
-  payloadOf,
-  readable,
-  text,
-  traceOf,
-  usableId,
-  whole,
-} from './untrusted.ts'
+import { instant, jobWith, MAX_ATTEMPTS, newId, payloadOf, readable, usableId, whole } from './untrusted.ts'
 
 const TYPE = 'application/vnd.offload.pack+x-ndjson'
 const MOST_BYTES = 262_144
@@ -27,7 +16,7 @@ export function packOf(jobs: readonly Job[], publisher: Publisher): Content {
   const [first] = jobs as readonly [Job]
   return {
     body: Buffer.from(jobs.map((job) => `${headOf(job)}\n${job.payload}`).join('\n')),
-    properties: { ...propertiesOf(first, publisher), contentType: TYPE, type: 'offload.pack' },
+    properties: propertiesOf(first, publisher, TYPE, 'offload.pack'),
   }
 }
 
@@ -66,14 +55,15 @@ export function unpacked(
   { content }: ConsumeMessage,
   queue: string,
   redelivered: number,
+  isRemembered: boolean,
   now: number,
-): readonly Omit<Received, 'isRemembered'>[] {
+): readonly Received[] {
   const { payload, malformed } = payloadOf(content)
   const lines = payload.split('\n', MOST_JOBS * 2 + 1)
   const why = malformed ?? (lines.length > MOST_JOBS * 2 ? TOO_MANY : undefined)
   if (why !== undefined)
-    return [{ job: jobOf({}, payload, queue, now), attempts: redelivered, malformed: why }]
-  const jobs: Omit<Received, 'isRemembered'>[] = []
+    return [{ job: jobOf({}, payload, queue, now), attempts: redelivered, isRemembered, malformed: why }]
+  const jobs: Received[] = []
   for (let at = 0; at < lines.length; at += 2) {
     const head = parsed(lines[at] as string)
     const lacks =
@@ -83,7 +73,7 @@ export function unpacked(
           ? 'the pack ends before the payload'
           : undefined
     const job = jobOf(head, lines[at + 1] ?? '', queue, now)
-    jobs.push({ job, attempts: redelivered, ...optional('malformed', lacks) })
+    jobs.push({ job, attempts: redelivered, isRemembered, malformed: lacks })
   }
   return jobs
 }
@@ -92,29 +82,29 @@ const TOO_MANY = `the pack has more than ${MOST_JOBS} jobs, and is not ours`
 
 function jobOf(head: Readonly<Record<string, unknown>>, payload: string, queue: string, now: number): Job {
   const { id, task, priority, createdAt, maxAttempts, deadline, key, tenant, trace } = head
-  return {
-    id: usableId(id) ?? newId(),
-    task: readable(task, 120) ?? 'unknown',
-    queue,
-    payload,
-    priority: whole(priority, 0, 9) ?? NORMAL_PRIORITY,
-    createdAt: instant(createdAt) ?? now,
-    maxAttempts: whole(maxAttempts, 1) ?? MAX_ATTEMPTS,
-    ...optional('deadline', instant(deadline)),
-    ...optional('key', readable(key, 200)),
-    ...optional('tenant', text(tenant, 200)),
-    ...optional('trace', traceOf(entriesOf(trace))),
-  }
+  return jobWith(
+    {
+      id: usableId(id) ?? newId(),
+      task: readable(task, 120) ?? 'unknown',
+      queue,
+      payload,
+      priority: whole(priority, 0, 9) ?? NORMAL_PRIORITY,
+      createdAt: instant(createdAt) ?? now,
+      maxAttempts: whole(maxAttempts, 1) ?? MAX_ATTEMPTS,
+    },
+    { key, tenant, runAt: undefined, deadline, trace: isObject(trace) ? Object.entries(trace) : undefined },
+  )
 }
 
 function parsed(head: string): Readonly<Record<string, unknown>> {
   try {
-    return Object.fromEntries(entriesOf(JSON.parse(head)))
+    const value: unknown = JSON.parse(head)
+    return isObject(value) ? value : {}
   } catch {
     return {}
   }
 }
 
-function entriesOf(value: unknown): [string, unknown][] {
-  return typeof value === 'object' && value !== null ? Object.entries(value) : []
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }

@@ -4,13 +4,8 @@ import { BackendError } from '../../job/errors.ts'
 import { coded } from './faults.ts'
 import type { Link } from './link.ts'
 import { blockedBy } from './link.ts'
-import type { Content } from './message.ts'
-
-/** A message and where it goes. */
-export interface Outgoing extends Content {
-  readonly exchange: string
-  readonly key: string
-}
+import type { Outgoing, Outlet } from './outlet.ts'
+import { outletOf } from './outlet.ts'
 
 /** `refused`: the queue is full. `returned`: no queue is bound to the key. `tooLong`: for this server, whatever the queue. */
 export type Verdict = 'confirmed' | 'refused' | 'returned' | 'tooLong'
@@ -133,6 +128,7 @@ export class Publisher {
 class Confirmed {
   readonly ended: Promise<void>
   readonly #channel: ConfirmChannel
+  readonly #outlet: Outlet
   /** Ids of messages that came back and whose confirm is still to come. */
   readonly #returned = new Set<string>()
   /** Calls that are not answered for. */
@@ -143,6 +139,7 @@ class Confirmed {
 
   constructor(channel: ConfirmChannel) {
     this.#channel = channel
+    this.#outlet = outletOf(channel)
     this.ended = new Promise((resolve) => channel.on('close', resolve))
     channel.on('error', (error) => {
       this.#error = error
@@ -166,21 +163,26 @@ class Confirmed {
         this.#sending--
         if (this.#isClosing) this.close()
       }
-      for (const [at, { exchange, key, body, properties }] of messages.entries()) {
-        if (verdicts[at] !== undefined) continue
-        left++
-        this.#channel.publish(exchange, key, body, properties, (error: Error | null) => {
-          if (error !== null && error.message !== NACKED) return reject(this.#error ?? error)
-          verdicts[at] = error === null ? this.#confirmed(properties) : 'refused'
-          one()
-        })
+      try {
+        for (const [at, message] of messages.entries()) {
+          if (verdicts[at] !== undefined) continue
+          this.#outlet.add(message, (error) => {
+            if (error !== null && error.message !== NACKED) return reject(this.#error ?? error)
+            verdicts[at] = error === null ? this.#confirmed(message) : 'refused'
+            one()
+          })
+          left++
+        }
+      } finally {
+        this.#outlet.flush()
       }
       one()
     })
   }
 
   /** What was returned is confirmed all the same. */
-  #confirmed({ messageId = '' }: Content['properties']): Verdict {
-    return this.#returned.delete(messageId) ? 'returned' : 'confirmed'
+  #confirmed({ properties }: Outgoing): Verdict {
+    const isReturned = this.#returned.size > 0 && this.#returned.delete(properties.messageId)
+    return isReturned ? 'returned' : 'confirmed'
   }
 }

@@ -45,19 +45,16 @@ export class Unacked {
 
   /** Acknowledges them: in one word as far as they are the oldest, the others one by one. False where it is closed. */
   ack(messages: readonly ConsumeMessage[]): boolean {
-    const ended = new Map(messages.map((message) => [message.fields.deliveryTag, message]))
-    let last: ConsumeMessage | undefined
-    for (const tag of this.#tags.keys()) {
-      const message = ended.get(tag)
-      if (message === undefined) break
-      last = message
-      ended.delete(tag)
-      this.#take(tag)
-    }
-    const oldest = last
+    const ended = messages.filter(({ fields }) => this.#take(fields.deliveryTag))
+    const [oldest = Number.POSITIVE_INFINITY] = this.#tags.keys()
     return this.#say(() => {
-      if (oldest !== undefined) this.#channel.ack(oldest, true)
-      for (const [tag, message] of ended) if (this.#take(tag)) this.#channel.ack(message)
+      let last: ConsumeMessage | undefined
+      for (const message of ended) {
+        const { deliveryTag } = message.fields
+        if (deliveryTag > oldest) this.#channel.ack(message)
+        else if (last === undefined || deliveryTag > last.fields.deliveryTag) last = message
+      }
+      if (last !== undefined) this.#channel.ack(last, true)
     })
   }
 

@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 import { idMaker } from '../../job/id.ts'
+import type { Job } from '../../job/job.ts'
 
 /** What anybody may have written: each value is of its type and within its bounds, or undefined. */
 
@@ -45,10 +46,35 @@ export function text(value: unknown, longest: number): string | undefined {
     : undefined
 }
 
+export type Entries = readonly (readonly [name: string, value: unknown])[]
+
+/** What a job may have besides. */
+interface Wishes {
+  readonly key: unknown
+  readonly tenant: unknown
+  readonly runAt: unknown
+  readonly deadline: unknown
+  readonly trace: Entries | undefined
+}
+
+/** The job itself, with what of these can be used. */
+export function jobWith(job: Job, wishes: Wishes): Job {
+  const made: { -readonly [Member in keyof Job]: Job[Member] } = job
+  const key = readable(wishes.key, 200)
+  const tenant = text(wishes.tenant, 200)
+  const runAt = instant(wishes.runAt)
+  const deadline = instant(wishes.deadline)
+  const trace = wishes.trace && traceOf(wishes.trace)
+  if (key !== undefined) made.key = key
+  if (tenant !== undefined) made.tenant = tenant
+  if (runAt !== undefined) made.runAt = runAt
+  if (deadline !== undefined) made.deadline = deadline
+  if (trace !== undefined) made.trace = trace
+  return made
+}
+
 /** Those that are text, as long as there is room for them in a trace. */
-export function traceOf(
-  entries: readonly (readonly [name: string, value: unknown])[],
-): Readonly<Record<string, string>> | undefined {
+function traceOf(entries: Entries): Job['trace'] {
   let left = LONGEST_TRACE
   const trace = entries.filter(([name, value]) => {
     const length = typeof value === 'string' ? name.length + value.length : Number.POSITIVE_INFINITY
@@ -60,9 +86,9 @@ export function traceOf(
 }
 
 /** What is no UTF-8 is kept in base64, with what makes it no JSON: some base64 is. */
-export function payloadOf(content: Buffer): { payload: string; malformed?: string } {
+export function payloadOf(content: Buffer): { payload: string; malformed: string | undefined } {
   try {
-    return { payload: utf8.decode(content) }
+    return { payload: utf8.decode(content), malformed: undefined }
   } catch {
     return {
       payload: `base64:${content.toString('base64')}`,

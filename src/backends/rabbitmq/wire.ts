@@ -13,10 +13,12 @@ import type { Content, Route } from './message.ts'
 import { contentOf, received } from './message.ts'
 import type { Names } from './names.ts'
 import { namesOf } from './names.ts'
+import type { Outgoing } from './outlet.ts'
 import { isPack, packOf } from './pack.ts'
-import type { Outgoing, Verdict } from './publisher.ts'
+import type { Verdict } from './publisher.ts'
 import { Publisher } from './publisher.ts'
 import { Topology } from './topology.ts'
+import { optional } from './untrusted.ts'
 
 /**
  * Everything that goes to the server and comes from it. Two connections a process: a server that is short of memory or disk stops
@@ -109,8 +111,13 @@ export class Wire {
   }
 
   /** Keeps the order of a queue: what comes in the place of these would have to go back to its end where nobody asks for it. */
-  settling(parts: readonly Part[]): void {
-    for (const queue of new Set(parts.map(({ job }) => job.queue))) this.#inboxes.get(queue)?.settling()
+  settling(parts: readonly (Part | undefined)[]): void {
+    let told: string | undefined
+    for (const part of parts) {
+      if (part === undefined || part.job.queue === told) continue
+      told = part.job.queue
+      this.#inboxes.get(told)?.settling()
+    }
   }
 
   /** Ends jobs: a message is acknowledged with the last of its. False where the server has taken it back. */
@@ -127,9 +134,9 @@ export class Wire {
       else messages.push(message)
       return true
     })
-    const lost = new Set(
-      [...over].filter(([unacked, messages]) => !unacked.ack(messages)).map(([unacked]) => unacked),
-    )
+    const lost = new Set<Part['delivery']['unacked']>()
+    for (const [unacked, messages] of over) if (!unacked.ack(messages)) lost.add(unacked)
+    if (lost.size === 0) return held
     return held.map((isHeld, at) => isHeld && !lost.has((parts[at] as Part).delivery.unacked))
   }
 
@@ -161,14 +168,21 @@ export class Wire {
   /** As it was received, a stranger's too; a job out of a pack alone. */
   #copyOf({ job, attempts, delivery }: Part): Outgoing {
     const { content, properties } = delivery.message
-    const own = this.messageOf([job], attempts)
-    const { appId, contentType } = properties
+    const { body, properties: own } = this.messageOf([job], attempts)
+    const { appId: _, contentType, ...rest } = own
+    const copied = { ...rest, ...optional('appId', properties.appId as string | undefined) }
     return {
       exchange: this.names.jobs,
       key: job.queue,
       ...(isPack(properties)
-        ? { body: own.body, properties: { ...own.properties, appId } }
-        : { body: content, properties: { ...own.properties, appId, contentType } }),
+        ? { body, properties: { ...copied, ...optional('contentType', contentType) } }
+        : {
+            body: content,
+            properties: {
+              ...copied,
+              ...optional('contentType', properties.contentType as string | undefined),
+            },
+          }),
     }
   }
 
