@@ -14,7 +14,7 @@ import { DEFAULT_PAYLOAD_BYTES } from './job/payload.ts'
 import type { ActVerdict, DeadFilter, FindQuery, JobEvent, Ledger } from './ledger.ts'
 import type { Logger } from './log.ts'
 import { defaultLogger } from './log.ts'
-import type { Observer } from './observe/observer.ts'
+import type { Observed, Observer } from './observe/observer.ts'
 import { together } from './observe/observers.ts'
 import type { OffloadOptions } from './options.ts'
 import { byName, positive, retentionOf, roomOf } from './options.ts'
@@ -66,7 +66,10 @@ export class Offload implements AsyncDisposable {
   readonly #producer: Producer
   readonly #reader: Reader
   readonly #workers: Worker[] = []
-  readonly #observer: Observer | undefined
+  /** What an observer may ask, for health routes and the like. */
+  readonly observed: Observed
+  /** Who is told of what this process does, for adapters that have something to tell. */
+  readonly observer: Observer | undefined
   #backend: Promise<Backend> | undefined
   #closing: Promise<void> | undefined
 
@@ -76,7 +79,7 @@ export class Offload implements AsyncDisposable {
     this.#clock = clock
     this.#random = random
     this.#logger = options.logger ?? defaultLogger
-    this.#observer = together(options.observe ?? [], this.#logger)
+    this.observer = together(options.observe ?? [], this.#logger)
     this.#payloadBytes = positive(
       options.limits?.payloadBytes ?? DEFAULT_PAYLOAD_BYTES,
       'limits.payloadBytes',
@@ -107,17 +110,19 @@ export class Offload implements AsyncDisposable {
       room,
       payloadBytes: this.#payloadBytes,
       timeoutMs,
-      observer: this.#observer,
+      observer: this.observer,
     })
     this.#reader = new Reader(
       () => this.#ledger(),
       clock,
       (error) => this.#logger.warn({ error: String(error) }, 'a listener of follow() threw'),
     )
-    this.#observer?.attach?.({
+    this.observed = {
       queues: () => this.#depths(),
       workers: () => this.#workers.map((worker) => worker.state()),
-    })
+      isClosing: () => this.#closing !== undefined,
+    }
+    this.observer?.attach?.(this.observed)
     this.schedules = new Schedules({
       open: () => this.#open(),
       clock,
@@ -245,7 +250,7 @@ export class Offload implements AsyncDisposable {
       enqueue: (task, input, enqueueOptions) => this.enqueue(task, input, enqueueOptions),
       resultBytes: this.#payloadBytes,
       name: `${hostname()}:${process.pid}`,
-      observer: this.#observer,
+      observer: this.observer,
       beside: (signal) => this.schedules.tick(signal),
     })
     this.#workers.push(worker)
@@ -268,7 +273,7 @@ export class Offload implements AsyncDisposable {
     this.#reader.close()
     const backend = await this.#backend?.catch(() => undefined)
     await backend?.close()
-    this.#observer?.close?.()
+    this.observer?.close?.()
   }
 
   /** Opened once; tried anew after a failure. */

@@ -72,6 +72,8 @@ export class Worker {
   readonly #settler: Settler
   readonly #leases: Leases
   readonly #trouble: Trouble
+  /** When the backend last answered each queue, by the clock's `elapsed()`. */
+  readonly #heardAt = new Map<string, number>()
   #buffer: Claim[] = []
   #meanRunMs: number | undefined
   #starting = false
@@ -170,6 +172,7 @@ export class Worker {
       queues: this.#queues,
       slots: this.#concurrency,
       unsettled: this.#settler.size,
+      unheardMs: this.#parts.clock.elapsed() - Math.min(...this.#heardAt.values()),
     }
   }
 
@@ -208,7 +211,9 @@ export class Worker {
   async #claimLoop(queue: string): Promise<void> {
     const { clock, random, name } = this.#parts
     const { signal } = this.#stopping
+    const hear = (): void => void this.#heardAt.set(queue, clock.elapsed())
     for (let failures = 0; !signal.aborted; ) {
+      hear()
       const limit = this.#wanted()
       if (limit < 1) {
         await this.#change()
@@ -217,7 +222,10 @@ export class Worker {
       try {
         const { broker } = await this.#parts.open()
         const most = broker.features.overlaps === true ? MOST_OVERLAPPING : limit
-        const onWaiting = (): void => this.#trouble.end()
+        const onWaiting = (): void => {
+          hear()
+          this.#trouble.end()
+        }
         const want = { limit: Math.min(limit, most), leaseMs: this.#leaseMs, worker: name, signal, onWaiting }
         const claims = await broker.claim(queue, want)
         failures = 0
