@@ -16,6 +16,7 @@ export const units: Unit[] = [
   { path: 'src/batch.ts', level: 0 },
   { path: 'src/job/', level: 0, alsoImports: ['src/duration.ts'] },
   { path: 'src/duration.ts', level: 0, alsoImports: ['src/job/'] },
+  { path: 'src/positive.ts', level: 0, alsoImports: ['src/job/'] },
 
   { path: 'src/task.ts', level: 1, alsoImports: ['src/documents.ts'] },
   { path: 'src/broker.ts', level: 1, alsoImports: ['src/ledger.ts'] },

@@ -6,6 +6,7 @@ import { toMs } from './duration.ts'
 import { OffloadError } from './job/errors.ts'
 import type { Logger } from './log.ts'
 import type { Observer } from './observe/observer.ts'
+import { positive } from './positive.ts'
 import type { Schedule } from './schedule/schedule.ts'
 import type { AnyTask } from './task.ts'
 
@@ -61,11 +62,6 @@ export function byName(tasks: readonly AnyTask[]): ReadonlyMap<string, AnyTask> 
     map.set(task.name, task)
   }
   return map
-}
-
-export function positive(value: number, option: string): number {
-  if (Number.isInteger(value) && value > 0) return value
-  throw new OffloadError('OPTION_INVALID', `${option} must be a whole number above 0, not ${String(value)}`)
 }
 
 export function roomOf(waiting: LimitOptions['waiting'] = DEFAULT_WAITING): (queue: string) => number {
