@@ -13,6 +13,7 @@ export const units: Unit[] = [
   { path: 'src/clock.ts', level: 0 },
   { path: 'src/log.ts', level: 0 },
   { path: 'src/version.ts', level: 0 },
+  { path: 'src/secrets.ts', level: 0 },
   { path: 'src/batch.ts', level: 0 },
   { path: 'src/job/', level: 0, alsoImports: ['src/duration.ts'] },
   { path: 'src/duration.ts', level: 0, alsoImports: ['src/job/'] },
@@ -41,7 +42,7 @@ export const units: Unit[] = [
   { path: 'src/testing/', level: 5 },
   { path: 'src/client/', level: 6 },
   { path: 'src/migrate/', level: 4 },
-  { path: 'src/cli/', level: 5 },
+  { path: 'src/cli/', level: 6 },
 
   { path: 'src/index.ts', level: 6 },
 ]

@@ -1,5 +1,5 @@
-import type { Metric, OpenMetricsContentType } from 'prom-client'
-import { Registry, register as sharedRegister } from 'prom-client'
+import type { Metric, Registry } from 'prom-client'
+import { register as sharedRegister } from 'prom-client'
 import { OffloadError } from '../../job/errors.ts'
 import { positive } from '../../positive.ts'
 import type { Observer } from '../observer.ts'
@@ -7,18 +7,16 @@ import type { Instrument, InstrumentName } from './instruments.ts'
 import { instrumentNames, instruments } from './instruments.ts'
 import type { Labels } from './measures.ts'
 import { Measures } from './measures.ts'
+import type { MetricsPage } from './page.ts'
+import { pageOf } from './page.ts'
+
+export type { MetricsPage } from './page.ts'
 
 export interface MetricsOptions {
   /** Where the metrics are found. @default the shared registry of prom-client */
   readonly register?: Registry
   /** Pairs of queue and task that are told apart; what comes later is `other`. @default 200 */
   readonly most?: number
-}
-
-/** A page of metrics, and what its Content-Type is. */
-export interface MetricsPage {
-  readonly contentType: string
-  readonly body: string
 }
 
 /** Metrics of one queue, to be given to `offload({ observe: [...] })`. */
@@ -109,35 +107,5 @@ class Counted {
         named('count', count),
       ]
     })
-  }
-}
-
-async function pageOf(register: Registry, accept = ''): Promise<MetricsPage> {
-  if (!accept.includes('application/openmetrics-text'))
-    return { contentType: register.contentType, body: await register.metrics() }
-  const open = new Registry<OpenMetricsContentType>()
-  open.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
-  for (const { name, help, type, values } of await register.getMetricsAsJSON())
-    open.registerMetric(new OpenMetric(name, help, type, values) as unknown as Metric)
-  return { contentType: open.contentType, body: await open.metrics() }
-}
-
-/** A metric as it was read. A registry of OpenMetrics adds to the name of a counter what it takes away before. */
-class OpenMetric {
-  readonly name: string
-  readonly help: string
-  readonly type: unknown
-  readonly #values: readonly unknown[]
-
-  constructor(name: string, help: string, type: unknown, values: readonly unknown[]) {
-    this.name = String(type) === 'counter' ? name.replace(/_total$/, '') : name
-    this.help = help
-    this.type = type
-    this.#values = values
-  }
-
-  async get(): Promise<object> {
-    const { name, help, type } = this
-    return { name, help, type, values: this.#values }
   }
 }
