@@ -11,7 +11,7 @@ interface Unit {
 /** The lowest level first. A unit imports lower levels, itself, and what `alsoImports` names. */
 export const units: Unit[] = [
   { path: 'src/clock.ts', level: 0 },
-  { path: 'src/log.ts', level: 0 },
+  { path: 'src/log.ts', level: 0, alsoImports: ['src/secrets.ts'] },
   { path: 'src/version.ts', level: 0 },
   { path: 'src/secrets.ts', level: 0 },
   { path: 'src/batch.ts', level: 0 },

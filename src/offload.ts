@@ -13,7 +13,8 @@ import { checkName, idMaker } from './job/id.ts'
 import { DEFAULT_PAYLOAD_BYTES } from './job/payload.ts'
 import type { ActVerdict, DeadFilter, FindQuery, JobEvent, Ledger } from './ledger.ts'
 import type { Logger } from './log.ts'
-import { defaultLogger } from './log.ts'
+import { defaultLogger, secretless } from './log.ts'
+import { attemptLog } from './observe/log/attempt-log.ts'
 import type { Observed, Observer } from './observe/observer.ts'
 import { together } from './observe/observers.ts'
 import type { OffloadOptions } from './options.ts'
@@ -62,6 +63,7 @@ export class Offload implements AsyncDisposable {
   readonly #clock: Clock
   readonly #random: () => number
   readonly #logger: Logger
+  readonly #logsAttempts: boolean
   readonly #payloadBytes: number
   readonly #openBackend: () => Promise<Backend>
   readonly #producer: Producer
@@ -79,8 +81,11 @@ export class Offload implements AsyncDisposable {
     for (const task of this.#tasks.values()) task.bind?.(async () => (await this.#open()).documents)
     this.#clock = clock
     this.#random = random
-    this.#logger = options.logger ?? defaultLogger
-    this.observer = together(options.observe ?? [], this.#logger)
+    this.#logger = secretless(options.logger ?? defaultLogger)
+    const { log = false } = options
+    const lines = log === false ? [] : [attemptLog(this.#logger, clock, log === true ? {} : log)]
+    this.#logsAttempts = log !== false
+    this.observer = together([...lines, ...(options.observe ?? [])], this.#logger)
     this.#payloadBytes = positive(
       options.limits?.payloadBytes ?? DEFAULT_PAYLOAD_BYTES,
       'limits.payloadBytes',
@@ -252,6 +257,7 @@ export class Offload implements AsyncDisposable {
       resultBytes: this.#payloadBytes,
       name: `${hostname()}:${process.pid}`,
       observer: this.observer,
+      logsAttempts: this.#logsAttempts,
       beside: (signal) => this.schedules.tick(signal),
     })
     this.#workers.push(worker)

@@ -5,6 +5,7 @@ import type { Duration } from './duration.ts'
 import { toMs } from './duration.ts'
 import { OffloadError } from './job/errors.ts'
 import type { Logger } from './log.ts'
+import type { LogOptions } from './observe/log/attempt-log.ts'
 import type { Observer } from './observe/observer.ts'
 import { positive } from './positive.ts'
 import type { Schedule } from './schedule/schedule.ts'
@@ -19,8 +20,10 @@ export interface OffloadOptions {
   readonly schedules?: readonly Schedule[]
   /** Where the jobs of a message broker are remembered: `sqlite:path`, or `none`. */
   readonly ledger?: string
-  /** Any pino-compatible logger. @default warnings and errors to stderr */
+  /** Any pino-compatible logger. @default warnings and errors to stderr, as lines of pino's */
   readonly logger?: Logger
+  /** One line for each end of an attempt: how it ended, how long it waited and ran. @default lost leases and dead letters alone */
+  readonly log?: boolean | LogOptions
   /** Told of what this process does with jobs: metrics, traces, logs. @default nobody */
   readonly observe?: readonly Observer[]
   readonly limits?: LimitOptions

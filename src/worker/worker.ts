@@ -41,6 +41,8 @@ export interface WorkerParts {
   readonly resultBytes: number
   readonly name: string
   readonly observer?: Observer | undefined
+  /** Somebody writes a line for each end of an attempt already. */
+  readonly logsAttempts?: boolean
   /** Goes on beside the worker until `signal` aborts, and is waited for. */
   readonly beside?: (signal: AbortSignal) => Promise<void>
 }
@@ -116,6 +118,7 @@ export class Worker {
       tell: (end, event) => void this.#events.emit(end, event),
       onTrouble,
       observer: parts.observer,
+      logsAttempts: parts.logsAttempts === true,
       onStored: () => this.#changed(),
     })
     this.#leases = new Leases({
