@@ -11,11 +11,13 @@ interface Unit {
 /** The lowest level first. A unit imports lower levels, itself, and what `alsoImports` names. */
 export const units: Unit[] = [
   { path: 'src/clock.ts', level: 0 },
-  { path: 'src/log.ts', level: 0 },
+  { path: 'src/log.ts', level: 0, alsoImports: ['src/secrets.ts'] },
   { path: 'src/version.ts', level: 0 },
+  { path: 'src/secrets.ts', level: 0 },
   { path: 'src/batch.ts', level: 0 },
   { path: 'src/job/', level: 0, alsoImports: ['src/duration.ts'] },
   { path: 'src/duration.ts', level: 0, alsoImports: ['src/job/'] },
+  { path: 'src/positive.ts', level: 0, alsoImports: ['src/job/'] },
 
   { path: 'src/task.ts', level: 1, alsoImports: ['src/documents.ts'] },
   { path: 'src/broker.ts', level: 1, alsoImports: ['src/ledger.ts'] },
@@ -42,7 +44,7 @@ export const units: Unit[] = [
   { path: 'src/testing/', level: 5 },
   { path: 'src/client/', level: 6 },
   { path: 'src/migrate/', level: 4 },
-  { path: 'src/cli/', level: 5 },
+  { path: 'src/cli/', level: 6 },
 
   { path: 'src/index.ts', level: 6 },
 ]

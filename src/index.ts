@@ -50,7 +50,8 @@ export type {
   OutboxWant,
   Page,
 } from './ledger.ts'
-export type { Logger } from './log.ts'
+export type { Logger, LogLevel } from './log.ts'
+export type { LogOptions } from './observe/log/attempt-log.ts'
 export type {
   AnsweredCall,
   AttemptOutcome,

@@ -13,11 +13,13 @@ import { checkName, idMaker } from './job/id.ts'
 import { DEFAULT_PAYLOAD_BYTES } from './job/payload.ts'
 import type { ActVerdict, DeadFilter, FindQuery, JobEvent, Ledger } from './ledger.ts'
 import type { Logger } from './log.ts'
-import { defaultLogger } from './log.ts'
-import type { Observer } from './observe/observer.ts'
+import { defaultLogger, secretless } from './log.ts'
+import { attemptLog } from './observe/log/attempt-log.ts'
+import type { Observed, Observer } from './observe/observer.ts'
 import { together } from './observe/observers.ts'
 import type { OffloadOptions } from './options.ts'
-import { byName, positive, presenceOf, retentionOf, roomOf } from './options.ts'
+import { byName, presenceOf, retentionOf, roomOf } from './options.ts'
+import { positive } from './positive.ts'
 import { Beacon } from './presence/beacon.ts'
 import { rollCall } from './presence/roll.ts'
 import type { WorkerView } from './presence/view.ts'
@@ -64,13 +66,17 @@ export class Offload implements AsyncDisposable {
   readonly #clock: Clock
   readonly #random: () => number
   readonly #logger: Logger
+  readonly #logsAttempts: boolean
   readonly #payloadBytes: number
   readonly #presenceMs: number | undefined
   readonly #openBackend: () => Promise<Backend>
   readonly #producer: Producer
   readonly #reader: Reader
   readonly #workers: Worker[] = []
-  readonly #observer: Observer | undefined
+  /** What an observer may ask, for health routes and the like. */
+  readonly observed: Observed
+  /** Who is told of what this process does, for adapters that have something to tell. */
+  readonly observer: Observer | undefined
   #backend: Promise<Backend> | undefined
   #closing: Promise<void> | undefined
 
@@ -79,8 +85,11 @@ export class Offload implements AsyncDisposable {
     for (const task of this.#tasks.values()) task.bind?.(async () => (await this.#open()).documents)
     this.#clock = clock
     this.#random = random
-    this.#logger = options.logger ?? defaultLogger
-    this.#observer = together(options.observe ?? [], this.#logger)
+    this.#logger = secretless(options.logger ?? defaultLogger)
+    const { log = false } = options
+    const lines = log === false ? [] : [attemptLog(this.#logger, clock, log === true ? {} : log)]
+    this.#logsAttempts = log !== false
+    this.observer = together([...lines, ...(options.observe ?? [])], this.#logger)
     this.#payloadBytes = positive(
       options.limits?.payloadBytes ?? DEFAULT_PAYLOAD_BYTES,
       'limits.payloadBytes',
@@ -112,17 +121,19 @@ export class Offload implements AsyncDisposable {
       room,
       payloadBytes: this.#payloadBytes,
       timeoutMs,
-      observer: this.#observer,
+      observer: this.observer,
     })
     this.#reader = new Reader(
       () => this.#ledger(),
       clock,
       (error) => this.#logger.warn({ error: String(error) }, 'a listener of follow() threw'),
     )
-    this.#observer?.attach?.({
+    this.observed = {
       queues: () => this.#depths(),
       workers: () => this.#workers.map((worker) => worker.state()),
-    })
+      isClosing: () => this.#closing !== undefined,
+    }
+    this.observer?.attach?.(this.observed)
     this.schedules = new Schedules({
       open: () => this.#open(),
       clock,
@@ -268,7 +279,8 @@ export class Offload implements AsyncDisposable {
       resultBytes: this.#payloadBytes,
       name,
       beacon: this.#beaconOf(name),
-      observer: this.#observer,
+      observer: this.observer,
+      logsAttempts: this.#logsAttempts,
       beside: (signal) => this.schedules.tick(signal),
     })
     this.#workers.push(worker)
@@ -291,7 +303,7 @@ export class Offload implements AsyncDisposable {
     this.#reader.close()
     const backend = await this.#backend?.catch(() => undefined)
     await backend?.close()
-    this.#observer?.close?.()
+    this.observer?.close?.()
   }
 
   #beaconOf(name: string): Beacon | undefined {

@@ -6,7 +6,9 @@ import type { Duration } from './duration.ts'
 import { toMs } from './duration.ts'
 import { OffloadError } from './job/errors.ts'
 import type { Logger } from './log.ts'
+import type { LogOptions } from './observe/log/attempt-log.ts'
 import type { Observer } from './observe/observer.ts'
+import { positive } from './positive.ts'
 import type { Schedule } from './schedule/schedule.ts'
 import type { AnyTask } from './task.ts'
 
@@ -19,8 +21,10 @@ export interface OffloadOptions {
   readonly schedules?: readonly Schedule[]
   /** Where the jobs of a message broker are remembered: `sqlite:path`, or `none`. */
   readonly ledger?: string
-  /** Any pino-compatible logger. @default warnings and errors to stderr */
+  /** Any pino-compatible logger. @default warnings and errors to stderr, as lines of pino's */
   readonly logger?: Logger
+  /** One line for each end of an attempt: how it ended, how long it waited and ran. @default lost leases and dead letters alone */
+  readonly log?: boolean | LogOptions
   /** Told of what this process does with jobs: metrics, traces, logs. @default nobody */
   readonly observe?: readonly Observer[]
   /** How often each worker tells the store that it is there and what it does, for `workers()`; false for never. @default '5s' */
@@ -69,11 +73,6 @@ export function byName(tasks: readonly AnyTask[]): ReadonlyMap<string, AnyTask> 
     map.set(task.name, task)
   }
   return map
-}
-
-export function positive(value: number, option: string): number {
-  if (Number.isInteger(value) && value > 0) return value
-  throw new OffloadError('OPTION_INVALID', `${option} must be a whole number above 0, not ${String(value)}`)
 }
 
 /** @throws OPTION_INVALID */

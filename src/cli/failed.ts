@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../job/errors.ts'
 import { OffloadError } from '../job/errors.ts'
-import { hideSecrets } from './secrets.ts'
+import { hideSecrets } from '../secrets.ts'
 import type { Line, Terminal } from './terminal.ts'
 
 /** What the command line itself got wrong; everything else is a failure. */

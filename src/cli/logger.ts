@@ -1,6 +1,6 @@
 import type { Logger } from '../log.ts'
 import { defaultLogger } from '../log.ts'
-import { hideSecrets } from './secrets.ts'
+import { hideSecrets } from '../secrets.ts'
 import type { Style, Terminal } from './terminal.ts'
 
 const silent = (): void => {}

@@ -1,6 +1,8 @@
 import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
 import { OffloadError } from '../job/errors.ts'
+import { Health } from '../observe/health/health.ts'
+import type { Observer } from '../observe/observer.ts'
 import type { Offload } from '../offload.ts'
 import type { JobView } from '../reading/view.ts'
 import type { AnyTask } from '../task.ts'
@@ -18,6 +20,8 @@ import { DEFAULT_BODY_BYTES } from './body.ts'
 import type { CorsOptions } from './cors.ts'
 import { checkPage, corsHeaders, preflightAnswer } from './cors.ts'
 import { EventStreams } from './events.ts'
+import type { HealthPaths, MetricsSource } from './health.ts'
+import { healthRoutes, metricsRoutes, readyzAnswer } from './health.ts'
 import type { LinkOptions } from './links.ts'
 import { LinkMaker } from './links.ts'
 import { listAnswer } from './list.ts'
@@ -26,10 +30,13 @@ import { openapiAnswer } from './openapi.ts'
 import { plainProblem, problemOf } from './problem.ts'
 import type { ResultHook } from './result.ts'
 import { resultAnswer } from './result.ts'
+import type { Route } from './route.ts'
+import { checkDistinct, checkPath, methodsOf } from './route.ts'
 import { statusAnswer } from './status.ts'
 
-/** What the routes need of a queue. */
-export type JobSource = Pick<Offload, 'enqueue' | 'get' | 'find' | 'result' | 'cancel' | 'follow'>
+/** What the routes need of a queue; `observed` for `health`, and `observer` is told of requests. */
+export type JobSource = Pick<Offload, 'enqueue' | 'get' | 'find' | 'result' | 'cancel' | 'follow'> &
+  Partial<Pick<Offload, 'observed' | 'observer'>>
 
 export interface JobRoutesOptions extends AccessOptions {
   /** The path below which jobs are found. @default '/jobs' */
@@ -55,6 +62,13 @@ export interface JobRoutesOptions extends AccessOptions {
   readonly origin?: string
   /** Tells of these routes at `GET {base}/openapi.json`, as an OpenAPI 3.1 document. @default it does not */
   readonly openapi?: OpenapiInfo
+  /**
+   * Tells at `/livez` whether this process runs, and at `/readyz` whether it can do its work: 200, or 503 and why. To whoever
+   * asks. @default it does not
+   */
+  readonly health?: boolean | HealthPaths
+  /** Sends what `metrics()` of `offload/metrics` has counted at `/metrics`, to whoever asks. @default it does not */
+  readonly metrics?: MetricsSource
 }
 
 /** What holds requests open: a server that closes ends them first. */
@@ -82,13 +96,8 @@ export function jobRoutes(queue: JobSource, options: JobRoutesOptions = {}): Job
   return Object.assign(routes, { close: () => table.close() })
 }
 
-/** A route as a framework of its own routing registers it: `{id}` stands for one segment. */
-export interface Route {
-  readonly method: 'GET' | 'POST'
-  readonly path: string
-  readonly summary: string
-  readonly answer: (ask: Ask, id: string) => Answer | Promise<Answer>
-}
+/** Others are made up by clients, and would fill the metrics. */
+const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE'])
 
 /** All routes of one mount. */
 export class RouteTable {
@@ -101,8 +110,11 @@ export class RouteTable {
   readonly #streams: EventStreams
   readonly #cors: CorsOptions | undefined
   readonly #byPath: ReadonlyMap<string, Place>
+  readonly #observer: Observer | undefined
+  readonly #health: Health | undefined
 
-  constructor(queue: JobSource, options: JobRoutesOptions) {
+  /** @param prefix of the paths that do not begin with `base` or are named in `accept` */
+  constructor(queue: JobSource, options: JobRoutesOptions, prefix = '') {
     const base = checkPath(options.base ?? DEFAULT_BASE, 'base')
     this.links = new LinkMaker(base, options.links, checkOrigin(options.origin))
     this.parts = {
@@ -113,6 +125,8 @@ export class RouteTable {
     }
     this.#cors = options.cors
     this.#streams = new EventStreams(queue, this.links, options.maxStreams)
+    this.#observer = queue.observer?.requested === undefined ? undefined : queue.observer
+    this.#health = healthOf(queue, options)
     const access = new Access(queue, options, this.links)
     const parts = {
       ...this.parts,
@@ -126,11 +140,15 @@ export class RouteTable {
     this.routes = [
       ...this.acceptors.flatMap(acceptRoutes),
       ...openapiRoutes(base, options),
+      ...healthRoutes(prefix, options.health ?? false, (ask) => this.#readyz(ask)),
+      ...metricsRoutes(prefix, options.metrics),
       ...followRoutes(base, queue, access, this.links, (job, ask) => this.#follow(job, ask), options),
     ]
     checkDistinct(this.routes)
     const places = [...Map.groupBy(this.routes, ({ path }) => path)]
-    this.#byPath = new Map(places.map(([path, routes]) => [path, { routes, methods: methodsOf(routes) }]))
+    this.#byPath = new Map(
+      places.map(([path, routes]) => [path, { path, routes, methods: methodsOf(routes) }]),
+    )
   }
 
   /**
@@ -142,7 +160,18 @@ export class RouteTable {
     if (match === undefined) return undefined
     const { place, id } = match
     const isShared = id === '' && ask.method !== 'OPTIONS' && !place.methods.includes(ask.method)
-    return isShared && !isAlone ? undefined : this.#answerAt(place, ask, id)
+    if (isShared && !isAlone) return undefined
+    return this.#observer === undefined
+      ? this.#answerAt(place, ask, id)
+      : this.#observedAt(place, ask, id, this.#observer)
+  }
+
+  async #observedAt(place: Place, ask: Ask, id: string, observer: Observer): Promise<Answer> {
+    const begun = performance.now()
+    const answer = await this.#answerAt(place, ask, id)
+    const method = KNOWN_METHODS.has(ask.method) ? ask.method : 'other'
+    observer.requested?.({ method, route: place.path, status: answer.status, ms: performance.now() - begun })
+    return answer
   }
 
   async #answerAt({ routes, methods }: Place, ask: Ask, id: string): Promise<Answer> {
@@ -168,9 +197,19 @@ export class RouteTable {
     return { ...answer, headers: { ...answer.headers, ...corsHeaders(this.#cors, ask) } }
   }
 
+  async #readyz(ask: Ask): Promise<Answer> {
+    const checks = (await this.#health?.checks()) ?? []
+    const isClosing = this.#closing.signal.aborted
+    return readyzAnswer(
+      isClosing ? [{ name: 'stopping', fault: 'the server closes' }, ...checks] : checks,
+      ask,
+    )
+  }
+
   /** Ends what is held open, so that a server can close. */
   close(): void {
     this.#closing.abort()
+    this.#health?.close()
     this.#streams.close()
   }
 
@@ -187,6 +226,7 @@ export class RouteTable {
 
 /** The routes of one path. */
 interface Place {
+  readonly path: string
   readonly routes: readonly Route[]
   readonly methods: readonly string[]
 }
@@ -204,6 +244,12 @@ function openapiRoutes(base: string, options: JobRoutesOptions): Route[] {
   if (options.openapi === undefined) return []
   const answer = openapiAnswer(options, options.openapi)
   return [{ method: 'GET', path: `${base}/openapi.json`, summary: 'Tells of these routes', answer }]
+}
+
+function healthOf(queue: JobSource, { health = false }: JobRoutesOptions): Health | undefined {
+  if (health === false) return undefined
+  if (queue.observed !== undefined) return new Health(queue.observed)
+  throw new OffloadError('OPTION_INVALID', 'health needs the queue that offload() made')
 }
 
 function followRoutes(
@@ -267,34 +313,12 @@ async function answerBy(route: Route, ask: Ask, id: string): Promise<Answer> {
   }
 }
 
-function methodsOf(routes: readonly Route[]): string[] {
-  return routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
-}
-
 function notAllowed(methods: readonly string[]): Answer {
   const { status, headers, body } = plainProblem(405, 'Method Not Allowed')
   return { status, headers: { ...headers, allow: methods.join(', ') }, body }
 }
 
-function checkDistinct(routes: readonly Route[]): void {
-  const seen = new Set<string>()
-  for (const { method, path } of routes) {
-    const name = `${method} ${path}`
-    if (seen.has(name))
-      throw new OffloadError('OPTION_INVALID', `two routes are ${name}: give one of them another path`)
-    seen.add(name)
-  }
-}
-
 function checkOrigin(origin: string | undefined): string | undefined {
   if (origin === undefined || (URL.canParse(origin) && new URL(origin).origin === origin)) return origin
   throw new OffloadError('OPTION_INVALID', "origin takes an origin such as 'https://api.example.com'")
-}
-
-function checkPath(path: string, option: string): string {
-  if (/^(?:\/[A-Za-z0-9._~-]+)+$/.test(path)) return path
-  throw new OffloadError(
-    'OPTION_INVALID',
-    `${option} takes a path such as '/reports': segments of letters, digits and . _ ~ -, without a slash at the end`,
-  )
 }

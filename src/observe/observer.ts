@@ -30,6 +30,8 @@ export interface Observed {
   queues(): Promise<readonly Depth[]>
   /** The workers of this process. */
   workers(): readonly WorkerState[]
+  /** Whether the queue was closed, or is about to be. */
+  isClosing(): boolean
 }
 
 /** What a worker of this process does now. */
@@ -46,6 +48,8 @@ export interface WorkerState {
   readonly buffered: number
   /** Ended, and not stored yet. */
   readonly unsettled: number
+  /** Since the backend last answered the queue that it has not answered for longest; grows while a server holds a claim that waits. */
+  readonly unheardMs: number
 }
 
 /** Jobs that went to the backend in one call. */

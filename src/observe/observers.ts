@@ -1,53 +1,75 @@
 import type { Claim } from '../broker.ts'
+import type { Job } from '../job/job.ts'
 import type { Logger } from '../log.ts'
 import type { Observer } from './observer.ts'
 
-/** Many observers as one, in order; undefined where there is none, so that nothing is done for nobody. */
+/** Many observers as one, in order; undefined where there is none, and so is each member that none has: nothing is done for nobody. */
 export function together(observers: readonly Observer[], logger: Logger): Observer | undefined {
   if (observers.length === 0) return undefined
-  const guard = guardOf(logger)
-  const each = (tell: (one: Observer) => void): void => {
-    for (const one of observers) guard(one, () => tell(one))
+  const onThrow = onThrowOf(logger)
+  const all: { -readonly [Name in keyof Observer]: Observer[Name] } = {}
+  for (const name of ['attach', 'answered', 'ended', 'troubled', 'requested', 'close'] as const) {
+    const those = observers.filter((one) => one[name] !== undefined)
+    if (those.length > 0) all[name] = toEach(those, name, onThrow)
   }
-  return {
-    attach: (observed) => each((one) => one.attach?.(observed)),
-    sending: (job) => observers.reduce((sent, one) => guard(one, () => one.sending?.(sent)) ?? sent, job),
-    answered: (told) => each((one) => one.answered?.(told)),
-    around: (claim, run) => observers.reduceRight((inner, one) => within(one, claim, inner, guard), run)(),
-    ended: (told) => each((one) => one.ended?.(told)),
-    troubled: (told) => each((one) => one.troubled?.(told)),
-    requested: (told) => each((one) => one.requested?.(told)),
-    close: () => each((one) => one.close?.()),
+  const senders = observers.filter(({ sending }) => sending !== undefined)
+  if (senders.length > 0) all.sending = (job) => sentBy(senders, job, onThrow)
+  const around = observers.filter((one) => one.around !== undefined)
+  if (around.length > 0)
+    all.around = (claim, run) => around.reduceRight((inner, one) => within(one, claim, inner, onThrow), run)()
+  return all
+}
+
+type OnThrow = (one: Observer, error: unknown) => void
+type Telling = 'attach' | 'answered' | 'ended' | 'troubled' | 'requested' | 'close'
+
+/** What an observer throws is logged once an observer. */
+function onThrowOf(logger: Logger): OnThrow {
+  const told = new Set<Observer>()
+  return (one, error) => {
+    if (!told.has(one))
+      logger.error({ error: String(error) }, 'an observer threw: it is told on, and this is said once')
+    told.add(one)
   }
 }
 
-type Guard = <Value>(one: Observer, call: () => Value) => Value | undefined
-
-/** What an observer throws is logged once an observer. */
-function guardOf(logger: Logger): Guard {
-  const told = new Set<Observer>()
-  return (one, call) => {
-    try {
-      return call()
-    } catch (error) {
-      if (!told.has(one))
-        logger.error({ error: String(error) }, 'an observer threw: it is told on, and this is said once')
-      told.add(one)
-      return undefined
+function toEach(observers: readonly Observer[], name: Telling, onThrow: OnThrow): (told?: unknown) => void {
+  return (told) => {
+    for (const one of observers) {
+      try {
+        ;(one[name] as (told: unknown) => void)(told)
+      } catch (error) {
+        onThrow(one, error)
+      }
     }
   }
 }
 
+function sentBy(observers: readonly Observer[], job: Job, onThrow: OnThrow): Job {
+  let sent = job
+  for (const one of observers) {
+    try {
+      sent = one.sending?.(sent) ?? sent
+    } catch (error) {
+      onThrow(one, error)
+    }
+  }
+  return sent
+}
+
 /** What is done for a job is done once, and answers what it answers, whatever who watches does. */
-function within<Value>(one: Observer, claim: Claim, run: () => Value, guard: Guard): () => Value {
-  if (one.around === undefined) return run
+function within<Value>(one: Observer, claim: Claim, run: () => Value, onThrow: OnThrow): () => Value {
   return () => {
     let ran: { readonly value: Value } | undefined
     const once = (): Value => {
       ran ??= { value: run() }
       return ran.value
     }
-    guard(one, () => one.around?.(claim, once))
+    try {
+      one.around?.(claim, once)
+    } catch (error) {
+      onThrow(one, error)
+    }
     return once()
   }
 }

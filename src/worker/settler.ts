@@ -5,6 +5,7 @@ import { sleep } from '../clock.ts'
 import { BackendError } from '../job/errors.ts'
 import type { Ending, Settlement } from '../job/state.ts'
 import type { Logger } from '../log.ts'
+import { silentLogger } from '../log.ts'
 import type { AttemptOutcome, Observer } from '../observe/observer.ts'
 
 const MAX_BATCH = 1000
@@ -32,6 +33,8 @@ export interface SettlerParts {
   readonly tell: (end: AttemptEnd, event: WorkEvent) => void
   readonly onTrouble: (error: unknown) => void
   readonly observer?: Observer | undefined
+  /** Somebody writes a line for each end of an attempt already. */
+  readonly logsAttempts: boolean
   /** Told after each batch. */
   readonly onStored: () => void
 }
@@ -149,7 +152,8 @@ export class Settler {
 
   #tell(ended: Ended, held: boolean): void {
     const { claim, ending } = ended
-    const { logger, tell } = this.#parts
+    const { logsAttempts, tell } = this.#parts
+    const logger = logsAttempts ? silentLogger : this.#parts.logger
     this.#observe(ended, held)
     const about = aboutOf(claim)
     if (!held) {

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../job/errors.ts'
 import type { Logger } from '../log.ts'
+import { hideSecrets } from '../secrets.ts'
 
 /** Whether a worker can reach its backend: told once when it no longer can, and once when it can again. */
 export class Trouble {
@@ -21,7 +22,7 @@ export class Trouble {
 
   begin(error: unknown): void {
     const isNew = this.#reason === undefined
-    this.#reason = error instanceof Error ? error.message : String(error)
+    this.#reason = hideSecrets(error instanceof Error ? error.message : String(error))
     if (!isNew) return
     this.#logger.error(
       { worker: this.#worker, code: (error as { code?: ErrorCode }).code, error: this.#reason },

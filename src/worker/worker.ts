@@ -46,6 +46,8 @@ export interface WorkerParts {
   readonly observer?: Observer | undefined
   /** Tells the store that this worker is there. */
   readonly beacon?: Beacon | undefined
+  /** Somebody writes a line for each end of an attempt already. */
+  readonly logsAttempts?: boolean
   /** Goes on beside the worker until `signal` aborts, and is waited for. */
   readonly beside?: (signal: AbortSignal) => Promise<void>
 }
@@ -80,6 +82,8 @@ export class Worker {
   readonly #leases: Leases
   readonly #trouble: Trouble
   readonly #circuits: Circuits
+  /** When the backend last answered each queue, by the clock's `elapsed()`. */
+  readonly #heardAt = new Map<string, number>()
   #buffer: Claim[] = []
   #meanRunMs: number | undefined
   readonly #waits = new Spread()
@@ -136,6 +140,7 @@ export class Worker {
       },
       onTrouble,
       observer: parts.observer,
+      logsAttempts: parts.logsAttempts === true,
       onStored: () => this.#changed(),
     })
     this.#leases = new Leases({
@@ -193,6 +198,7 @@ export class Worker {
       queues: this.#queues,
       slots: this.#concurrency,
       unsettled: this.#settler.size,
+      unheardMs: this.#parts.clock.elapsed() - Math.min(...this.#heardAt.values()),
     }
   }
 
@@ -255,7 +261,9 @@ export class Worker {
   async #claimLoop(queue: string): Promise<void> {
     const { clock, random, name } = this.#parts
     const { signal } = this.#stopping
+    const hear = (): void => void this.#heardAt.set(queue, clock.elapsed())
     for (let failures = 0; !signal.aborted; ) {
+      hear()
       const limit = Math.min(this.#wanted(), this.#spareOf(queue))
       if (limit < 1) {
         await this.#change()
@@ -264,7 +272,10 @@ export class Worker {
       try {
         const { broker } = await this.#parts.open()
         const most = broker.features.overlaps === true ? MOST_OVERLAPPING : limit
-        const onWaiting = (): void => this.#trouble.end()
+        const onWaiting = (): void => {
+          hear()
+          this.#trouble.end()
+        }
         const want = { limit: Math.min(limit, most), leaseMs: this.#leaseMs, worker: name, signal, onWaiting }
         const claims = await broker.claim(queue, want)
         failures = 0

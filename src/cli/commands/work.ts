@@ -2,6 +2,7 @@ import { checkName } from '../../job/id.ts'
 import type { Offload } from '../../offload.ts'
 import { offload } from '../../offload.ts'
 import type { Schedule } from '../../schedule/schedule.ts'
+import { hideSecrets } from '../../secrets.ts'
 import type { AnyTask } from '../../task.ts'
 import type { WorkOptions } from '../../worker/work-plan.ts'
 import type { Call } from '../call.ts'
@@ -10,8 +11,9 @@ import { readableLogger } from '../logger.ts'
 import type { Loaded } from '../module.ts'
 import { loadModule } from '../module.ts'
 import { nearest } from '../nearest.ts'
+import type { Counts } from '../probes.ts'
+import { addressOf, countsOf, Probes } from '../probes.ts'
 import { whenOf } from '../schedules.ts'
-import { hideSecrets } from '../secrets.ts'
 import { untilSignal } from '../signals.ts'
 import { placeOf } from '../store.ts'
 
@@ -38,12 +40,19 @@ export const work: Command = {
       value: '<duration>',
       help: 'how long running handlers may take to end at a stop; 20s unless told otherwise',
     },
+    {
+      name: 'health',
+      value: '<[host:]port>',
+      help: 'serves /livez, /readyz and /metrics there, to this host alone unless a host is named',
+    },
   ],
   about: [
     'The module is a path or a package, seen from here. It exports what task() and schedule() made, lists of it, or the',
     'queue that offload() made; with such a queue its own URL and schedules count, unless --url is given.',
     'SIGTERM and SIGINT stop it: nothing more is claimed, running handlers end, the rest is given back and costs no',
     'attempt. A second signal ends it at once (130, 143); what ran then runs again when its lease is over.',
+    '/readyz is 503, and says why, while it stops, cannot reach its backend, has stopped claiming, or was blocked. /metrics',
+    'needs prom-client, and for a queue of the module what metrics() counts there.',
   ],
   async run(call) {
     // Jobs go on when nobody reads what is printed.
@@ -53,17 +62,21 @@ export const work: Command = {
     const loaded = await loadModule(specifier, process.cwd())
     const { tasks, queue: exported } = loaded
     const own = call.flag('url') ? undefined : exported
-    const queue = own ?? open(call, loaded)
+    const address = addressOf(call.text('health'))
+    const counts = address === undefined ? undefined : await countsOf(own)
+    const queue = own ?? open(call, loaded, counts)
     const options = optionsOf(call)
     warnOfStrangers(call, options.queues ?? [], tasks)
     const signalled = untilSignal(() => call.terminal.note('ended by force'))
+    let probes: Probes | undefined
     try {
+      if (address !== undefined) probes = await Probes.listen(address, queue.observed, counts)
       await queue.ready()
       if (own !== undefined) await warnOfLost(call, own, loaded.schedules)
       const worker = queue.work(options)
       if (own !== undefined)
         worker.on('error', ({ error }) => call.terminal.note(`trouble: ${hideSecrets(String(error))}`))
-      tellStart(call, options, loaded, own !== undefined)
+      tellStart(call, options, loaded, own !== undefined, probes?.url)
       const signal = await signalled
       const { running } = worker.health()
       call.terminal.data({ event: 'stopping', signal, running })
@@ -71,6 +84,7 @@ export const work: Command = {
       await worker.stop({ timeout: stopTimeout })
     } finally {
       await queue.close()
+      probes?.close()
     }
     call.terminal.data({ event: 'stopped' })
     call.terminal.print('stopped')
@@ -78,13 +92,14 @@ export const work: Command = {
   },
 }
 
-function open(call: Call, { tasks, schedules }: Loaded): Offload {
+function open(call: Call, { tasks, schedules }: Loaded, counts: Counts | undefined): Offload {
   const { url, ledger } = placeOf(call)
   return offload({
     url,
     tasks,
     schedules,
     logger: readableLogger(call.terminal),
+    observe: counts?.observer === undefined ? [] : [counts.observer],
     ...(ledger === undefined ? {} : { ledger }),
   })
 }
@@ -127,7 +142,13 @@ async function warnOfLost(call: Call, queue: Offload, schedules: readonly Schedu
   }
 }
 
-function tellStart(call: Call, options: WorkOptions, { tasks, schedules }: Loaded, isOwn: boolean): void {
+function tellStart(
+  call: Call,
+  options: WorkOptions,
+  { tasks, schedules }: Loaded,
+  isOwn: boolean,
+  health: string | undefined,
+): void {
   const queues = options.queues ?? [...new Set(tasks.map(({ queue }) => queue))]
   const names = tasks.map(({ name }) => name)
   const { concurrency = 10 } = options
@@ -141,10 +162,12 @@ function tellStart(call: Call, options: WorkOptions, { tasks, schedules }: Loade
     schedules: schedules.map(({ name }) => name),
     concurrency,
     url,
+    health,
   })
   call.terminal.print(
     `working on ${queues.join(', ') || 'the queues of its tasks'}, ${concurrency} at once, ${url ?? "the module's own queue"}`,
     ...(names.length === 0 ? [] : [`tasks: ${names.join(', ')}`]),
     ...(ticks.length === 0 ? [] : [`schedules: ${ticks.join(', ')}`]),
+    ...(health === undefined ? [] : [`health: ${health}/readyz`]),
   )
 }

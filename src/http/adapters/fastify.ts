@@ -39,7 +39,7 @@ export interface OffloadFastifyOptions extends JobRoutesOptions {
  * errors pass through. Open event streams end when the server closes.
  */
 export async function offloadFastify(app: FastifyInstance, options: OffloadFastifyOptions): Promise<void> {
-  const table = new RouteTable(options.queue, withPrefix(app.prefix, options))
+  const table = new RouteTable(options.queue, withPrefix(app.prefix, options), app.prefix)
 
   app.decorateReply('accepted', function (this: FastifyReply, job, more) {
     const answer = answerAccepted(askOf(this.request, this), job, table.parts, more?.retryAfter)

@@ -1,0 +1,167 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { Depth } from '../../broker.ts'
+import { Asking } from '../asking.ts'
+import type { Observed, Observer } from '../observer.ts'
+import type { Histogram } from './histogram.ts'
+import type { InstrumentName } from './instruments.ts'
+import { instruments } from './instruments.ts'
+import { Tally } from './tally.ts'
+
+export type Labels = Readonly<Record<string, string>>
+
+/** One value of an instrument. */
+export interface Sample {
+  readonly labels: Labels
+  readonly value: number
+}
+
+/** One histogram of an instrument. */
+export interface Spread {
+  readonly labels: Labels
+  readonly histogram: Histogram
+}
+
+const LOOP_RESOLUTION_MS = 20
+
+/** Counts what happens in one process, and tells it by the names of the instruments. */
+export class Measures {
+  readonly #tally: Tally
+  readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
+  #observed: Observed | undefined
+  #asking: Asking | undefined
+
+  constructor(most: number) {
+    this.#tally = new Tally(most)
+  }
+
+  /** What is told to it. */
+  get observer(): Observer {
+    const tally = this.#tally
+    return {
+      attach: (observed) => {
+        this.#observed = observed
+        this.#asking = new Asking(observed)
+        this.#loop.enable()
+      },
+      answered: (told) => tally.answered(told),
+      ended: (told) => tally.ended(told),
+      troubled: (told) => tally.troubled(told),
+      requested: (told) => tally.requested(told),
+      close: () => void this.#loop.disable(),
+    }
+  }
+
+  /** The values of a counter or gauge. Never rejects, and waits for a backend for a second at most. */
+  async samples(name: InstrumentName): Promise<readonly Sample[]> {
+    return instruments[name].isAsked ? this.#asked(name) : this.#own(name)
+  }
+
+  /** The values of a histogram. */
+  spreads(name: InstrumentName): readonly Spread[] {
+    const { tasks, routes, accept, settle } = this.#tally
+    switch (name) {
+      case 'offload_accept_seconds':
+        return [{ labels: {}, histogram: accept }]
+      case 'offload_settle_seconds':
+        return [{ labels: {}, histogram: settle }]
+      case 'offload_job_wait_seconds':
+        return tasks.map(({ queue, task, wait }) => ({ labels: { queue, task }, histogram: wait }))
+      case 'offload_job_run_seconds':
+        return tasks.map(({ queue, task, run }) => ({ labels: { queue, task }, histogram: run }))
+      case 'offload_http_request_seconds':
+        return Array.from(routes, ({ method, route, status, times }) => ({
+          labels: { method, route, status: String(status) },
+          histogram: times,
+        }))
+      default:
+        return []
+    }
+  }
+
+  async #asked(name: InstrumentName): Promise<readonly Sample[]> {
+    const asked = await this.#asking?.depths()
+    const depths = asked !== undefined && 'depths' in asked ? asked.depths : undefined
+    if (name === 'offload_up') return [sample(depths === undefined ? 0 : 1)]
+    return (depths ?? []).flatMap((depth) => ofQueue(name, depth))
+  }
+
+  #own(name: InstrumentName): readonly Sample[] {
+    const { tasks, troubles, reconnects } = this.#tally
+    const workers = this.#observed?.workers() ?? []
+    const sumOf = (count: 'slots' | 'running' | 'buffered' | 'unsettled'): Sample[] => [
+      sample(workers.reduce((sum, worker) => sum + (worker.state === 'stopped' ? 0 : worker[count]), 0)),
+    ]
+    switch (name) {
+      case 'offload_jobs_accepted_total':
+        return tasks.flatMap(({ queue, task, answers }) =>
+          Array.from(answers, ([answer, count]) => sample(count, { queue, task, answer })),
+        )
+      case 'offload_attempts_total':
+        return tasks.flatMap(({ queue, task, outcomes }) =>
+          Array.from(outcomes, ([outcome, count]) => sample(count, { queue, task, outcome })),
+        )
+      case 'offload_backend_troubles_total':
+        return [sample(troubles)]
+      case 'offload_backend_reconnects_total':
+        return [sample(reconnects)]
+      case 'offload_workers':
+        return (['running', 'degraded', 'stopping'] as const).map((state) =>
+          sample(workers.filter((worker) => worker.state === state).length, { state }),
+        )
+      case 'offload_queue_workers': {
+        const serving = workers.filter(({ state }) => state === 'running' || state === 'degraded')
+        const queues = Map.groupBy(
+          serving.flatMap((worker) => worker.queues),
+          (queue) => queue,
+        )
+        return Array.from(queues, ([queue, all]) => sample(all.length, { queue }))
+      }
+      case 'offload_worker_slots':
+        return sumOf('slots')
+      case 'offload_worker_running_jobs':
+        return sumOf('running')
+      case 'offload_worker_buffered_jobs':
+        return sumOf('buffered')
+      case 'offload_worker_unsettled_jobs':
+        return sumOf('unsettled')
+      case 'offload_event_loop_delay_seconds':
+        return this.#delays()
+      default:
+        return []
+    }
+  }
+
+  /** The monitor counts the time between its ticks: what is above its resolution was late. */
+  #delays(): readonly Sample[] {
+    const lateBy = (ns: number): number => Math.max(0, ns / 1e9 - LOOP_RESOLUTION_MS / 1000)
+    const delays = (['0.5', '0.99'] as const).map((quantile) =>
+      sample(lateBy(this.#loop.percentile(Number(quantile) * 100)), { quantile }),
+    )
+    const worst = sample(lateBy(this.#loop.max), { quantile: '1' })
+    this.#loop.reset()
+    return [...delays, worst]
+  }
+}
+
+function sample(value: number, labels: Labels = {}): Sample {
+  return { labels, value }
+}
+
+/** A number that the backend cannot tell is missing, never 0. */
+function ofQueue(name: InstrumentName, depth: Depth): readonly Sample[] {
+  const { queue, ready, oldestAgeMs, paused } = depth
+  switch (name) {
+    case 'offload_queue_jobs':
+      return (['ready', 'running', 'scheduled', 'dead'] as const).flatMap((state) => {
+        const count = depth[state]
+        return count === null ? [] : [sample(count, { queue, state })]
+      })
+    case 'offload_queue_oldest_ready_age_seconds':
+      if (oldestAgeMs !== null) return [sample(oldestAgeMs / 1000, { queue })]
+      return ready === 0 ? [sample(0, { queue })] : []
+    case 'offload_queue_paused':
+      return [sample(paused ? 1 : 0, { queue })]
+    default:
+      return []
+  }
+}
