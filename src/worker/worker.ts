@@ -198,8 +198,16 @@ export class Worker {
       queues: this.#queues,
       slots: this.#concurrency,
       unsettled: this.#settler.size,
-      unheardMs: this.#parts.clock.elapsed() - Math.min(...this.#heardAt.values()),
+      unheardMs: this.#unheardMs(),
     }
+  }
+
+  /** Of a queue that is slowed nothing is asked on purpose. */
+  #unheardMs(): number {
+    const slowed = new Set(this.#circuits.slowed().map(({ queue }) => queue))
+    const now = this.#parts.clock.elapsed()
+    const heard = [...this.#heardAt].map(([queue, at]) => (slowed.has(queue) ? now : at))
+    return now - Math.min(now, ...heard)
   }
 
   /** What it says of itself to the store. */

@@ -19,6 +19,8 @@ const depth: Depth = {
   running: 0,
   scheduled: 0,
   dead: 0,
+  waitingBytes: 300,
+  totals: null,
   oldestAgeMs: 500,
   paused: false,
   exact: true,
