@@ -34,13 +34,7 @@ export const defaultLogger: Logger = {
   isLevelEnabled: (level) => level in numbers,
 }
 
-export const silentLogger: Logger = {
-  debug: silent,
-  info: silent,
-  warn: silent,
-  error: silent,
-  isLevelEnabled: () => false,
-}
+export const silentLogger: Logger = { debug: silent, info: silent, warn: silent, error: silent }
 
 /** The same logger without the secrets of URLs: what a client library says of a failure may hold the whole URL. */
 export function secretless(logger: Logger): Logger {

@@ -109,12 +109,13 @@ test('while the backend says nothing, the page comes all the same and says that 
   let asked = 0
   const url = {
     async open(options: BackendOptions) {
-      const { broker, ...rest } = openMemory(options)
-      const depth = async (name: string) => {
+      const backend = openMemory(options)
+      const depth = backend.ledger.depth.bind(backend.ledger)
+      backend.ledger.depth = async (names) => {
         asked++
-        return isThere ? broker.depth(name) : new Promise<never>(() => {})
+        return isThere ? depth(names) : new Promise<never>(() => {})
       }
-      return { ...rest, broker: { ...broker, depth } }
+      return backend
     },
   }
   const counts = metrics({ register: new Registry() })
@@ -141,12 +142,13 @@ test('a backend that rejects is away, and one that is back is up again', async (
   let isThere = false
   const url = {
     async open(options: BackendOptions) {
-      const { broker, ...rest } = openMemory(options)
-      const depth = async (name: string) => {
+      const backend = openMemory(options)
+      const depth = backend.ledger.depth.bind(backend.ledger)
+      backend.ledger.depth = async (names) => {
         if (!isThere) throw new Error('gone')
-        return broker.depth(name)
+        return depth(names)
       }
-      return { ...rest, broker: { ...broker, depth } }
+      return backend
     },
   }
   const counts = metrics({ register: new Registry() })

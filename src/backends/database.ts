@@ -9,13 +9,16 @@ import { eventsOf, jobsIn } from './wake.ts'
 /** How long a lost hint can cost. */
 const POLL_MS = 250
 
+/** Broker, ledger and documents in one. */
+export type DatabaseBackend = Required<Backend>
+
 /** Makes a backend of a ledger alone: a database needs no second server to move jobs, only somebody to wake its workers. */
 export function databaseBackend(
   name: string,
   features: Features,
   ledger: Ledger & { readonly documents: Documents },
   wake: Wake,
-): Backend {
+): DatabaseBackend {
   const broker: Broker = {
     name,
     features,

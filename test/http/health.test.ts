@@ -15,10 +15,11 @@ function away() {
   const state = { isThere: true }
   const url = {
     async open(options: BackendOptions) {
-      const { broker, ...rest } = openMemory(options)
-      const depth: typeof broker.depth = (queue) =>
-        state.isThere ? broker.depth(queue) : Promise.reject(new Error('connect ECONNREFUSED 10.1.2.3:6379'))
-      return { ...rest, broker: { ...broker, depth } }
+      const backend = openMemory(options)
+      const depth = backend.ledger.depth.bind(backend.ledger)
+      backend.ledger.depth = (queues) =>
+        state.isThere ? depth(queues) : Promise.reject(new Error('connect ECONNREFUSED 10.1.2.3:6379'))
+      return backend
     },
   }
   return { state, url }

@@ -1,5 +1,6 @@
 import type { Backend, BackendOptions } from '../../backend.ts'
 import type { Features } from '../../broker.ts'
+import type { DatabaseBackend } from '../database.ts'
 import { databaseBackend } from '../database.ts'
 import { MemoryLedger } from './ledger.ts'
 import { MemoryStore } from './store.ts'
@@ -21,6 +22,9 @@ export const features: Features = {
 }
 
 /** Opens a store in this process's memory, for tests and for work that may be lost; a new one unless `store` is given. */
-export function openMemory(options: BackendOptions, store: MemoryStore = new MemoryStore(options)): Backend {
+export function openMemory(
+  options: BackendOptions,
+  store: MemoryStore = new MemoryStore(options),
+): DatabaseBackend {
   return databaseBackend('memory', features, new MemoryLedger(store), store.wake)
 }
