@@ -1,4 +1,4 @@
-import type { Backend, BackendOptions } from '../../backend.ts'
+import type { BackendOptions } from '../../backend.ts'
 import type { Features } from '../../broker.ts'
 import type { DatabaseBackend } from '../database.ts'
 import { databaseBackend } from '../database.ts'
