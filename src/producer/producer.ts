@@ -75,8 +75,7 @@ export class Producer {
       const ready = made.some((one) => one instanceof Promise) ? await Promise.all(made) : made
       const jobs = (ready as (Job | Refused)[]).filter((one): one is Job => !('refused' in one))
       if (!this.#hasLedger && jobs.some(isDemanding)) await this.#checkPowers(jobs)
-      const accepted =
-        jobs.length === 0 ? [] : await this.#batches.addAll(this.#allToSend(jobs))
+      const accepted = jobs.length === 0 ? [] : await this.#batches.addAll(this.#allToSend(jobs))
       let nth = 0
       for (const one of ready as (Job | Refused)[]) {
         if ('refused' in one) answers.push(one)
