@@ -53,10 +53,12 @@ export class Batcher<Item, Answer> {
     return this.#waiting.length === 0 && this.#out === 0
   }
 
-  /** Answers everything that is not yet sent with this error. */
-  refuseWaiting(error: unknown): void {
+  /** Answers everything that is not yet sent with this error; tells what that was. */
+  refuseWaiting(error: unknown): readonly Item[] {
     this.#size = 0
-    for (const { reject } of this.#waiting.splice(0)) reject(error)
+    const refused = this.#waiting.splice(0)
+    for (const { reject } of refused) reject(error)
+    return refused.flatMap(({ items }) => items)
   }
 
   /** Resolves when everything that was added is answered. */

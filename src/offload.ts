@@ -78,6 +78,7 @@ export class Offload implements AsyncDisposable {
   /** Who is told of what this process does, for adapters that have something to tell. */
   readonly observer: Observer | undefined
   #backend: Promise<Backend> | undefined
+  #backendName: string | undefined
   #closing: Promise<void> | undefined
 
   constructor(options: OffloadOptions, clock: Clock, random: () => number) {
@@ -131,6 +132,7 @@ export class Offload implements AsyncDisposable {
     this.observed = {
       queues: () => this.#depths(),
       workers: () => this.#workers.map((worker) => worker.state()),
+      backend: () => this.#backendName,
       isClosing: () => this.#closing !== undefined,
     }
     this.observer?.attach?.(this.observed)
@@ -318,9 +320,14 @@ export class Offload implements AsyncDisposable {
     if (this.#closing !== undefined) return Promise.reject(closed())
     const opening = this.#openBackend()
     this.#backend = opening
-    opening.catch(() => {
-      if (this.#backend === opening) this.#backend = undefined
-    })
+    opening.then(
+      ({ broker }) => {
+        this.#backendName = broker.name
+      },
+      () => {
+        if (this.#backend === opening) this.#backend = undefined
+      },
+    )
     return opening
   }
 

@@ -30,6 +30,8 @@ export interface Observed {
   queues(): Promise<readonly Depth[]>
   /** The workers of this process. */
   workers(): readonly WorkerState[]
+  /** What moves the jobs, such as `redis`; undefined before it is opened. */
+  backend(): string | undefined
   /** Whether the queue was closed, or is about to be. */
   isClosing(): boolean
 }
@@ -52,7 +54,7 @@ export interface WorkerState {
   readonly unheardMs: number
 }
 
-/** Jobs that went to the backend in one call. */
+/** Jobs that went to the backend in one call, or were to go when it was found to be away. */
 export interface AnsweredCall {
   readonly jobs: readonly Job[]
   /** One a job, in order; undefined where the call was rejected. */

@@ -60,7 +60,7 @@ export class Producer {
     const made = this.#make(task, input, options)
     const job = made instanceof Promise ? await made : made
     if (!this.#hasLedger && isDemanding(job)) await this.#checkPowers([job])
-    const accepted = await this.#batches.add(job)
+    const accepted = await this.#batches.add(this.#toSend(job))
     const refusal = this.#refusalOf(accepted, job, task)
     if (refusal !== undefined) throw refusal
     return accepted
@@ -75,7 +75,7 @@ export class Producer {
       const ready = made.some((one) => one instanceof Promise) ? await Promise.all(made) : made
       const jobs = (ready as (Job | Refused)[]).filter((one): one is Job => !('refused' in one))
       if (!this.#hasLedger && jobs.some(isDemanding)) await this.#checkPowers(jobs)
-      const accepted = jobs.length === 0 ? [] : await this.#batches.addAll(jobs)
+      const accepted = jobs.length === 0 ? [] : await this.#batches.addAll(this.#allToSend(jobs))
       let nth = 0
       for (const one of ready as (Job | Refused)[]) {
         if ('refused' in one) answers.push(one)
@@ -92,11 +92,17 @@ export class Producer {
   }
 
   #make(task: AnyTask, input: unknown, options: EnqueueOptions): Job | Promise<Job> {
-    const { tasks, clock, newId, payloadBytes, observer } = this.#options
-    const made = makeJob(task, input, options, { now: clock.now(), newId, payloadBytes, tasks })
-    if (observer?.sending === undefined) return made
-    const sending = (job: Job): Job => observer.sending?.(job) ?? job
-    return made instanceof Promise ? made.then(sending) : sending(made)
+    const { tasks, clock, newId, payloadBytes } = this.#options
+    return makeJob(task, input, options, { now: clock.now(), newId, payloadBytes, tasks })
+  }
+
+  /** What is sent of a job, once nothing but the backend can refuse it. */
+  #toSend(job: Job): Job {
+    return this.#options.observer?.sending?.(job) ?? job
+  }
+
+  #allToSend(jobs: readonly Job[]): readonly Job[] {
+    return this.#options.observer?.sending === undefined ? jobs : jobs.map((job) => this.#toSend(job))
   }
 
   #checkOpenTo(task: AnyTask, count: number): void {
@@ -109,6 +115,12 @@ export class Producer {
         { retryAfterMs: 1000 },
       )
     }
+  }
+
+  #refuseWaiting(): void {
+    const error = away()
+    const jobs = this.#batches.refuseWaiting(error)
+    if (jobs.length > 0) this.#options.observer?.answered?.({ jobs, error, ms: 0 })
   }
 
   #refusalOf(
@@ -183,7 +195,7 @@ export class Producer {
       return accepted
     } catch (error) {
       this.#isAway = error instanceof BackendError && error.code === 'BACKEND_UNAVAILABLE'
-      if (this.#isAway) this.#batches.refuseWaiting(away())
+      if (this.#isAway) this.#refuseWaiting()
       throw error
     } finally {
       clearTimeout(timer)

@@ -51,6 +51,11 @@ export class Measures {
     }
   }
 
+  /** The names that a job is counted under, which are bounded. */
+  labelsOf(queue: string, task: string): Labels {
+    return this.#tally.of(queue, task).labels
+  }
+
   /** The values of a counter or gauge. Never rejects, and waits for a backend for a second at most. */
   async samples(name: InstrumentName): Promise<readonly Sample[]> {
     return instruments[name].isAsked ? this.#asked(name) : this.#own(name)
@@ -65,9 +70,9 @@ export class Measures {
       case 'offload_settle_seconds':
         return [{ labels: {}, histogram: settle }]
       case 'offload_job_wait_seconds':
-        return tasks.map(({ queue, task, wait }) => ({ labels: { queue, task }, histogram: wait }))
+        return tasks.map(({ labels, wait }) => ({ labels, histogram: wait }))
       case 'offload_job_run_seconds':
-        return tasks.map(({ queue, task, run }) => ({ labels: { queue, task }, histogram: run }))
+        return tasks.map(({ labels, run }) => ({ labels, histogram: run }))
       case 'offload_http_request_seconds':
         return Array.from(routes, ({ method, route, status, times }) => ({
           labels: { method, route, status: String(status) },
@@ -93,12 +98,12 @@ export class Measures {
     ]
     switch (name) {
       case 'offload_jobs_accepted_total':
-        return tasks.flatMap(({ queue, task, answers }) =>
-          Array.from(answers, ([answer, count]) => sample(count, { queue, task, answer })),
+        return tasks.flatMap(({ labels, answers }) =>
+          Array.from(answers, ([answer, count]) => sample(count, { ...labels, answer })),
         )
       case 'offload_attempts_total':
-        return tasks.flatMap(({ queue, task, outcomes }) =>
-          Array.from(outcomes, ([outcome, count]) => sample(count, { queue, task, outcome })),
+        return tasks.flatMap(({ labels, outcomes }) =>
+          Array.from(outcomes, ([outcome, count]) => sample(count, { ...labels, outcome })),
         )
       case 'offload_backend_troubles_total':
         return [sample(troubles)]

@@ -16,7 +16,9 @@ test('names past the limit are counted together, whoever makes them up', () => {
   const tally = new Tally(2)
   for (const task of ['a', 'b', 'c', 'd', 'a'])
     tally.answered({ jobs: [jobOf(task)], accepted: [{ id: 'a', status: 'queued' }], ms: 1 })
-  expect(tally.tasks.map(({ queue, task, answers }) => [queue, task, answers.get('queued')])).toEqual([
+  expect(
+    tally.tasks.map(({ labels, answers }) => [labels.queue, labels.task, answers.get('queued')]),
+  ).toEqual([
     ['q', 'a', 2],
     ['q', 'b', 1],
     ['other', 'other', 2],

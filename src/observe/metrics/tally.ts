@@ -3,8 +3,7 @@ import { defaultBuckets, Histogram, longBuckets } from './histogram.ts'
 
 /** What is counted of one task in one queue. */
 export class TaskTally {
-  readonly queue: string
-  readonly task: string
+  readonly labels: { readonly queue: string; readonly task: string }
   /** Jobs by what the backend answered. */
   readonly answers: Map<string, number> = new Map()
   /** Attempts by their outcome. */
@@ -13,8 +12,7 @@ export class TaskTally {
   readonly run: Histogram = new Histogram(longBuckets)
 
   constructor(queue: string, task: string) {
-    this.queue = queue
-    this.task = task
+    this.labels = { queue, task }
   }
 }
 
