@@ -26,6 +26,7 @@ export const units: Unit[] = [
 
   { path: 'src/backends/', level: 2 },
 
+  { path: 'src/presence/', level: 2 },
   { path: 'src/producer/', level: 3 },
   { path: 'src/worker/', level: 3 },
   { path: 'src/reading/', level: 3 },

@@ -51,6 +51,8 @@ export type {
 } from './observe/observer.ts'
 export { type BulkAnswer, type Offload, offload } from './offload.ts'
 export type { LimitOptions, OffloadOptions, RetentionOptions } from './options.ts'
+export type { Percentiles } from './presence/spread.ts'
+export type { RunningAttempt, WorkerView } from './presence/view.ts'
 export type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'
 export type { JobView } from './reading/view.ts'
 export type { CatchUp, Overlap } from './schedule/plan.ts'

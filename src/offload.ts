@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto'
+import { randomFillSync, randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Backend, BackendOptions } from './backend.ts'
 import { openBackend } from './backends/registry.ts'
@@ -17,7 +17,10 @@ import { defaultLogger } from './log.ts'
 import type { Observer } from './observe/observer.ts'
 import { together } from './observe/observers.ts'
 import type { OffloadOptions } from './options.ts'
-import { byName, positive, retentionOf, roomOf } from './options.ts'
+import { byName, positive, presenceOf, retentionOf, roomOf } from './options.ts'
+import { Beacon } from './presence/beacon.ts'
+import { rollCall } from './presence/roll.ts'
+import type { WorkerView } from './presence/view.ts'
 import { powered } from './producer/powers.ts'
 import { Producer } from './producer/producer.ts'
 import type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'
@@ -62,6 +65,7 @@ export class Offload implements AsyncDisposable {
   readonly #random: () => number
   readonly #logger: Logger
   readonly #payloadBytes: number
+  readonly #presenceMs: number | undefined
   readonly #openBackend: () => Promise<Backend>
   readonly #producer: Producer
   readonly #reader: Reader
@@ -81,6 +85,7 @@ export class Offload implements AsyncDisposable {
       options.limits?.payloadBytes ?? DEFAULT_PAYLOAD_BYTES,
       'limits.payloadBytes',
     )
+    this.#presenceMs = presenceOf(options.presence)
     const timeoutMs = toMs(options.limits?.timeout ?? '5s', 'limits.timeout')
     const { url } = options
     if (typeof url !== 'string' && typeof url?.open !== 'function')
@@ -203,6 +208,16 @@ export class Offload implements AsyncDisposable {
     return broker.depth(queue)
   }
 
+  /** The workers of all hosts that told of themselves in the last beats, by name. */
+  async workers(): Promise<WorkerView[]> {
+    const { documents, broker } = await this.#open()
+    if (documents !== undefined) return rollCall(documents, this.#clock.now())
+    throw new CapabilityError(
+      'CAPABILITY_MISSING',
+      `${broker.name} with ledger: 'none' remembers no workers: name a ledger to see them`,
+    )
+  }
+
   /** `cancelling`: its handler runs and was told by its signal. */
   async cancel(id: string): Promise<CancelVerdict> {
     const verdict = await this.#actOn('cancel', id)
@@ -236,6 +251,7 @@ export class Offload implements AsyncDisposable {
   /** Starts a worker. @throws OPTION_INVALID */
   work(options: WorkOptions = {}): Worker {
     if (this.#closing !== undefined) throw closed()
+    const name = `${hostname()}:${process.pid}`
     const worker = new Worker(options, {
       open: () => this.#open(),
       clock: this.#clock,
@@ -244,7 +260,8 @@ export class Offload implements AsyncDisposable {
       tasks: this.#tasks,
       enqueue: (task, input, enqueueOptions) => this.enqueue(task, input, enqueueOptions),
       resultBytes: this.#payloadBytes,
-      name: `${hostname()}:${process.pid}`,
+      name,
+      beacon: this.#beaconOf(name),
       observer: this.#observer,
       beside: (signal) => this.schedules.tick(signal),
     })
@@ -269,6 +286,12 @@ export class Offload implements AsyncDisposable {
     const backend = await this.#backend?.catch(() => undefined)
     await backend?.close()
     this.#observer?.close?.()
+  }
+
+  #beaconOf(name: string): Beacon | undefined {
+    if (this.#presenceMs === undefined) return undefined
+    const id = `${name}:${randomUUID().slice(0, 8)}`
+    return new Beacon({ open: () => this.#open(), clock: this.#clock, id, everyMs: this.#presenceMs })
   }
 
   /** Opened once; tried anew after a failure. */

@@ -22,6 +22,8 @@ export interface OffloadOptions {
   readonly logger?: Logger
   /** Told of what this process does with jobs: metrics, traces, logs. @default nobody */
   readonly observe?: readonly Observer[]
+  /** How often each worker tells the store that it is there and what it does, for `workers()`; false for never. @default '5s' */
+  readonly presence?: Duration | false
   readonly limits?: LimitOptions
   readonly retention?: RetentionOptions
 }
@@ -77,6 +79,16 @@ export function roomOf(waiting: LimitOptions['waiting'] = DEFAULT_WAITING): (que
     Object.entries(waiting).map(([queue, limit]) => [queue, positive(limit, `limits.waiting.${queue}`)]),
   )
   return (queue) => limits.get(queue) ?? DEFAULT_WAITING
+}
+
+const LEAST_PRESENCE_MS = 100
+
+/** How often workers tell of themselves, in ms; undefined for never. @throws OPTION_INVALID */
+export function presenceOf(presence: OffloadOptions['presence'] = '5s'): number | undefined {
+  if (presence === false) return undefined
+  const ms = toMs(presence, 'presence')
+  if (ms >= LEAST_PRESENCE_MS) return ms
+  throw new OffloadError('OPTION_INVALID', `presence must be at least ${LEAST_PRESENCE_MS} ms, or false`)
 }
 
 export function retentionOf(options: RetentionOptions = {}): Retention {

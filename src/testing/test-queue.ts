@@ -88,6 +88,7 @@ export class TestQueue extends Offload {
         tasks,
         schedules,
         logger,
+        presence: false,
         ...(limits === undefined ? {} : { limits }),
         ...(retention === undefined ? {} : { retention }),
       },

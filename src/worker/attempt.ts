@@ -13,6 +13,7 @@ const LOG_LINES = 100
 /** One run of a claim: what its handler reports, and how it is told to stop. */
 export class Attempt {
   readonly claim: Claim
+  readonly startedAt: number
   /** Why it was told to stop, if it was. */
   reason: AbortedError | undefined
   /** Told once, when the attempt is told to stop. */
@@ -21,8 +22,9 @@ export class Attempt {
   #progress: string | undefined
   #log: { at: number; message: string }[] | undefined
 
-  constructor(claim: Claim) {
+  constructor(claim: Claim, startedAt: number) {
     this.claim = claim
+    this.startedAt = startedAt
   }
 
   /** Made when a handler first asks: most never do. */

@@ -9,6 +9,8 @@ import { toMs } from '../duration.ts'
 import type { Ending } from '../job/state.ts'
 import type { Logger } from '../log.ts'
 import type { Observer, WorkerState } from '../observe/observer.ts'
+import type { Beacon, Told } from '../presence/beacon.ts'
+import { Spread } from '../presence/spread.ts'
 import type { AnyTask, Enqueue } from '../task.ts'
 import { Attempt } from './attempt.ts'
 import type { Surroundings } from './execute.ts'
@@ -16,7 +18,7 @@ import { execute } from './execute.ts'
 import { fetchAhead, smoothed } from './fetch-ahead.ts'
 import { IsolatePool } from './isolate/pool.ts'
 import { Leases } from './leases.ts'
-import { watchLoop } from './loop-watch.ts'
+import { BLOCKED_MS, watchLoop } from './loop-watch.ts'
 import type { AttemptEnd, Run, WorkEvent } from './settler.ts'
 import { Settler } from './settler.ts'
 import { Trouble } from './trouble.ts'
@@ -41,6 +43,8 @@ export interface WorkerParts {
   readonly resultBytes: number
   readonly name: string
   readonly observer?: Observer | undefined
+  /** Tells the store that this worker is there. */
+  readonly beacon?: Beacon | undefined
   /** Goes on beside the worker until `signal` aborts, and is waited for. */
   readonly beside?: (signal: AbortSignal) => Promise<void>
 }
@@ -55,6 +59,8 @@ const MOST_UNSETTLED = 2000
 const MOST_OVERLAPPING = 250
 /** Handlers are started for at most so long before the event loop has its turn. */
 const TURN_MS = 10
+/** So many attempts that run are told of. */
+const MOST_TOLD = 100
 
 /** Claims, runs and settles the jobs of some queues until it is stopped. */
 export class Worker {
@@ -74,6 +80,10 @@ export class Worker {
   readonly #trouble: Trouble
   #buffer: Claim[] = []
   #meanRunMs: number | undefined
+  readonly #waits = new Spread()
+  readonly #runs = new Spread()
+  readonly #ends = { done: 0, failed: 0, dead: 0, lost: 0 }
+  #longestDelayMs = 0
   #starting = false
   readonly #awaiting: (() => void)[] = []
   #stopped: Promise<void> | undefined
@@ -111,7 +121,10 @@ export class Worker {
       random: parts.random,
       logger: parts.logger,
       leaseMs: this.#leaseMs,
-      tell: (end, event) => void this.#events.emit(end, event),
+      tell: (end, event) => {
+        this.#ends[end]++
+        this.#events.emit(end, event)
+      },
       onTrouble,
       observer: parts.observer,
       onStored: () => this.#changed(),
@@ -134,8 +147,9 @@ export class Worker {
       this.#leases.keep(),
       this.#leases.watchCancels(),
       parts.beside?.(this.#stopping.signal),
-      watchLoop(parts.clock, this.#stopping.signal, (ms) => this.#onBlocked(ms)),
+      watchLoop(parts.clock, this.#stopping.signal, (ms) => this.#onLate(ms)),
     ])
+    parts.beacon?.begin(() => this.#told())
   }
 
   /** Listens; call the answer to stop listening. */
@@ -173,6 +187,28 @@ export class Worker {
     }
   }
 
+  /** What it says of itself to the store. */
+  #told(): Told {
+    const elapsed = this.#parts.clock.elapsed()
+    const loopDelayMs = this.#longestDelayMs
+    this.#longestDelayMs = 0
+    const attempts = [...this.#running].slice(0, MOST_TOLD).map(({ claim: { job, attempt }, startedAt }) => ({
+      jobId: job.id,
+      task: job.task,
+      queue: job.queue,
+      attempt,
+      startedAt,
+    }))
+    return {
+      ...this.state(),
+      attempts,
+      ended: { ...this.#ends },
+      wait: this.#waits.read(elapsed),
+      run: this.#runs.read(elapsed),
+      loopDelayMs,
+    }
+  }
+
   /**
    * Claims no more, gives back at once what has not begun, lets running handlers end within `timeout`, then aborts them and
    * gives back the rest. Costs no attempt. @default timeout '30s'
@@ -193,6 +229,7 @@ export class Worker {
     while (this.#running.size > 0) await this.#change()
     cancelLate()
     await this.#loops
+    await this.#parts.beacon?.end()
     await this.#releaseBuffer()
     this.#isolates.close()
     this.#ended = true
@@ -249,7 +286,7 @@ export class Worker {
     while (this.#running.size < this.#concurrency && !this.#stopping.signal.aborted) {
       const claim = this.#buffer.shift()
       if (claim === undefined) break
-      this.#start(new Attempt(claim))
+      this.#start(new Attempt(claim, this.#parts.clock.now()))
       if (performance.now() - begun < TURN_MS) continue
       setImmediate(() => this.#startSome())
       break
@@ -262,13 +299,15 @@ export class Worker {
     this.#running.add(attempt)
     const { clock, observer } = this.#parts
     const begun = clock.elapsed()
-    const waitMs = observer === undefined ? null : waitOf(attempt.claim, clock.now())
+    const waitMs = waitOf(attempt)
+    if (waitMs !== null) this.#waits.add(waitMs)
     const cancelTimeout = this.#armTimeout(attempt)
     const end = (ending: Ending): void => {
       cancelTimeout?.()
       const endedAt = clock.elapsed()
       const runMs = endedAt - begun
       this.#meanRunMs = smoothed(this.#meanRunMs, runMs)
+      this.#runs.add(runMs)
       const run = observer && { waitMs, runMs, endedAt }
       if (attempt.hasReports) void this.#leases.report(attempt).then(() => this.#end(attempt, ending, run))
       else this.#end(attempt, ending, run)
@@ -293,8 +332,9 @@ export class Worker {
     this.#startSome()
   }
 
-  #onBlocked(ms: number): void {
-    if (this.#running.size === 0) return
+  #onLate(ms: number): void {
+    this.#longestDelayMs = Math.max(this.#longestDelayMs, ms)
+    if (ms < BLOCKED_MS || this.#running.size === 0) return
     const tasks = [...new Set([...this.#running].map(({ claim }) => claim.job.task))]
     this.#parts.logger.warn(
       { tasks, ms },
@@ -313,8 +353,8 @@ export class Worker {
 }
 
 /** How long a job could have started before it did; of one that was tried before, it is not known when it was due. */
-function waitOf({ job, attempt }: Claim, now: number): number | null {
-  return attempt > 1 ? null : Math.max(0, now - Math.max(job.createdAt, job.runAt ?? 0))
+function waitOf({ claim: { job, attempt }, startedAt }: Attempt): number | null {
+  return attempt > 1 ? null : Math.max(0, startedAt - Math.max(job.createdAt, job.runAt ?? 0))
 }
 
 /** Lets timers and I/O have their turn: a store and handlers that answer at once would never give it. */
