@@ -46,16 +46,14 @@ export async function buildPage(): Promise<boolean> {
 /** The files of the page as a browser gets them. */
 export async function built(): Promise<Built[]> {
   const result = await build(config)
-  const [{ output: files }] = [result].flat() as [{ output: readonly Emitted[] }]
-  return files.map((file) => {
-    const bytes = Buffer.from(file.type === 'chunk' ? file.code : file.source)
-    return { name: file.fileName, bytes, gzip: gzipSync(bytes, { level: 9 }) }
-  })
+  return [result]
+    .flat()
+    .flatMap((one) => ('output' in one ? one.output : []))
+    .map((file) => {
+      const bytes = Buffer.from(file.type === 'chunk' ? file.code : file.source)
+      return { name: file.fileName, bytes, gzip: gzipSync(bytes, { level: 9 }) }
+    })
 }
-
-type Emitted =
-  | { readonly type: 'chunk'; readonly fileName: string; readonly code: string }
-  | { readonly type: 'asset'; readonly fileName: string; readonly source: string | Uint8Array }
 
 /** What the page is made of, as one name. */
 function sources(): string {

@@ -153,11 +153,3 @@ export interface SchedulePage {
   readonly schedules: readonly ScheduleView[]
   readonly next?: string
 }
-
-export interface EnqueueBody {
-  readonly task: string
-  readonly input: unknown
-  readonly priority?: number
-  readonly key?: string
-  readonly delayMs?: number
-}
