@@ -38,6 +38,7 @@ export const units: Unit[] = [
   { path: 'src/offload.ts', level: 4, alsoImports: ['src/handle.ts'] },
 
   { path: 'src/http/', level: 5 },
+  { path: 'src/alerts/', level: 5 },
   { path: 'src/testing/', level: 5 },
   { path: 'src/client/', level: 6 },
   { path: 'src/migrate/', level: 4 },

@@ -1,6 +1,18 @@
 export type { Backend, BackendOptions, Retention } from './backend.ts'
 export type { MessageBroker } from './backends/registry.ts'
-export type { Accepted, Beat, Broker, Claim, Depth, Features, LeaseState, Room, Want } from './broker.ts'
+export type {
+  Accepted,
+  Amount,
+  Beat,
+  Broker,
+  Claim,
+  Depth,
+  Features,
+  LeaseState,
+  Room,
+  Totals,
+  Want,
+} from './broker.ts'
 export type {
   Document,
   DocumentChange,
@@ -52,7 +64,7 @@ export type {
 export { type BulkAnswer, type Offload, offload } from './offload.ts'
 export type { LimitOptions, OffloadOptions, RetentionOptions } from './options.ts'
 export type { Percentiles } from './presence/spread.ts'
-export type { RunningAttempt, WorkerView } from './presence/view.ts'
+export type { RunningAttempt, SlowedQueue, WorkerView } from './presence/view.ts'
 export type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'
 export type { JobView } from './reading/view.ts'
 export type { CatchUp, Overlap } from './schedule/plan.ts'
@@ -68,6 +80,7 @@ export {
   type TaskOptions,
   task,
 } from './task.ts'
+export type { CircuitOptions } from './worker/circuit.ts'
 export type { WorkEvent } from './worker/settler.ts'
 export type { WorkOptions } from './worker/work-plan.ts'
 export type { Health, Worker } from './worker/worker.ts'

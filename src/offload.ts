@@ -102,11 +102,11 @@ export class Offload implements AsyncDisposable {
     const schedules = checkSchedules(options.schedules ?? [], this.#tasks)
     this.#openBackend = async () => {
       const backend = await openBackend(url, options.ledger, backendOptions)
-      await powered(backend, this.#tasks.values())
+      await powered(backend, this.#tasks.values(), options.limits?.waitingBytes !== undefined)
       return openedWith(backend, schedules, { clock, payloadBytes: this.#payloadBytes })
     }
     const newId = idMaker((bytes) => void randomFillSync(bytes))
-    const room = roomOf(options.limits?.waiting)
+    const room = roomOf(options.limits ?? {}, this.#payloadBytes)
     this.#producer = new Producer({
       open: () => this.#open(),
       clock,
@@ -137,9 +137,10 @@ export class Offload implements AsyncDisposable {
     })
   }
 
-  /** What is in every queue that a task here goes to. */
+  /** What is in every queue; where no ledger knows them, in those that a task here goes to. */
   async #depths(): Promise<readonly Depth[]> {
-    const { broker } = await this.#open()
+    const { broker, ledger } = await this.#open()
+    if (ledger !== undefined) return ledger.depth()
     const queues = new Set([...this.#tasks.values()].map(({ queue }) => queue))
     return Promise.all([...queues].map((queue) => broker.depth(queue)))
   }
@@ -209,6 +210,11 @@ export class Offload implements AsyncDisposable {
   async depth(queue = 'default'): Promise<Depth> {
     const { broker } = await this.#open()
     return broker.depth(queue)
+  }
+
+  /** What is in every queue that ever had a job, or is paused, by name. @throws CAPABILITY_MISSING where no ledger knows */
+  async queues(): Promise<Depth[]> {
+    return [...(await (await this.#ledger()).depth())]
   }
 
   /** The workers of all hosts that told of themselves in the last beats, by name. */

@@ -35,11 +35,19 @@ export interface WorkerView {
   /** Of the last minute: from when a job could start to its first start, and from start to end. */
   readonly wait: Percentiles | null
   readonly run: Percentiles | null
+  /** Queues that it has slowed since their jobs fail. */
+  readonly slowed: readonly SlowedQueue[]
   /** Of one core, 1 for all of it; by the whole process. */
   readonly cpu: number
   readonly memoryBytes: number
   /** The longest that the event loop was late since it was told before. */
   readonly loopDelayMs: number
+}
+
+/** `open`: nothing is started; `probing`: one job at a time is tried. */
+export interface SlowedQueue {
+  readonly queue: string
+  readonly state: 'open' | 'probing'
 }
 
 export interface RunningAttempt {

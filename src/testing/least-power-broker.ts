@@ -172,9 +172,11 @@ class Connection implements Broker {
       running: null,
       scheduled: null,
       dead: null,
+      waitingBytes: null,
       oldestAgeMs: null,
       paused: false,
       exact: true,
+      totals: null,
     }
   }
 

@@ -3,6 +3,8 @@ import { toMs } from '../duration.ts'
 import { OffloadError } from '../job/errors.ts'
 import { checkName } from '../job/id.ts'
 import type { AnyTask } from '../task.ts'
+import type { CircuitOptions, CircuitPlan } from './circuit.ts'
+import { circuitPlan } from './circuit.ts'
 
 export interface WorkOptions {
   /** @default the queues of the tasks given to offload() */
@@ -11,16 +13,25 @@ export interface WorkOptions {
   readonly concurrency?: number
   /** How long a claim is this worker's without a sign of life. @default '30s' */
   readonly lease?: Duration
+  /**
+   * Slows a queue to one job at a time, tried now and then, while too many of its attempts fail, so that what they call can
+   * recover and their attempts are not used up. @default none is slowed
+   */
+  readonly circuit?: CircuitOptions | true
 }
 
 const LEAST_LEASE_MS = 500
 const MOST_AT_ONCE = 10_000
 
+export interface WorkPlan {
+  readonly concurrency: number
+  readonly leaseMs: number
+  readonly queues: readonly string[]
+  readonly circuit: CircuitPlan | undefined
+}
+
 /** What a worker does. @throws OPTION_INVALID */
-export function workPlan(
-  options: WorkOptions,
-  tasks: Iterable<AnyTask>,
-): { readonly concurrency: number; readonly leaseMs: number; readonly queues: readonly string[] } {
+export function workPlan(options: WorkOptions, tasks: Iterable<AnyTask>): WorkPlan {
   const { concurrency = 10 } = options
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MOST_AT_ONCE) {
     throw new OffloadError(
@@ -37,5 +48,7 @@ export function workPlan(
       'OPTION_INVALID',
       'a worker needs a queue: give offload() some tasks, or work({ queues })',
     )
-  return { concurrency, leaseMs, queues: [...queues].map((queue) => checkName('queue', queue)) }
+  const circuit =
+    options.circuit === undefined ? undefined : circuitPlan(options.circuit === true ? {} : options.circuit)
+  return { concurrency, leaseMs, queues: [...queues].map((queue) => checkName('queue', queue)), circuit }
 }

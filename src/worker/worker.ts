@@ -13,6 +13,7 @@ import type { Beacon, Told } from '../presence/beacon.ts'
 import { Spread } from '../presence/spread.ts'
 import type { AnyTask, Enqueue } from '../task.ts'
 import { Attempt } from './attempt.ts'
+import { Circuits } from './circuits.ts'
 import type { Surroundings } from './execute.ts'
 import { execute } from './execute.ts'
 import { fetchAhead, smoothed } from './fetch-ahead.ts'
@@ -78,6 +79,7 @@ export class Worker {
   readonly #settler: Settler
   readonly #leases: Leases
   readonly #trouble: Trouble
+  readonly #circuits: Circuits
   #buffer: Claim[] = []
   #meanRunMs: number | undefined
   readonly #waits = new Spread()
@@ -91,7 +93,7 @@ export class Worker {
 
   constructor(options: WorkOptions, parts: WorkerParts) {
     this.#parts = parts
-    const { concurrency, leaseMs, queues } = workPlan(options, parts.tasks.values())
+    const { concurrency, leaseMs, queues, circuit } = workPlan(options, parts.tasks.values())
     this.#concurrency = concurrency
     this.#leaseMs = leaseMs
     this.#queues = queues
@@ -114,6 +116,12 @@ export class Worker {
       if (error !== undefined)
         this.#events.emit(TROUBLE, { jobId: '', task: '', queue: '', attempt: 0, error })
     })
+    this.#circuits = new Circuits({
+      plan: circuit,
+      clock: parts.clock,
+      logger: parts.logger,
+      onChange: (queue) => this.#onCircuit(queue),
+    })
     const onTrouble = (error: unknown): void => this.#trouble.begin(error)
     this.#settler = new Settler({
       broker: async () => (await parts.open()).broker,
@@ -123,6 +131,7 @@ export class Worker {
       leaseMs: this.#leaseMs,
       tell: (end, event) => {
         this.#ends[end]++
+        this.#circuits.ended(end, event)
         this.#events.emit(end, event)
       },
       onTrouble,
@@ -206,6 +215,7 @@ export class Worker {
       wait: this.#waits.read(elapsed),
       run: this.#runs.read(elapsed),
       loopDelayMs,
+      slowed: this.#circuits.slowed(),
     }
   }
 
@@ -246,7 +256,7 @@ export class Worker {
     const { clock, random, name } = this.#parts
     const { signal } = this.#stopping
     for (let failures = 0; !signal.aborted; ) {
-      const limit = this.#wanted()
+      const limit = Math.min(this.#wanted(), this.#spareOf(queue))
       if (limit < 1) {
         await this.#change()
         continue
@@ -260,12 +270,37 @@ export class Worker {
         failures = 0
         this.#trouble.end()
         this.#buffer.push(...claims)
+        this.#slow(queue)
         this.#startSome()
         await turn()
       } catch (error) {
         this.#trouble.begin(error)
         await sleep(clock, random() * Math.min(5000, 100 * 2 ** failures++), signal)
       }
+    }
+  }
+
+  /** How many more jobs of a queue its circuit lets be at hand. */
+  #spareOf(queue: string): number {
+    const most = this.#circuits.most(queue)
+    if (most === Number.POSITIVE_INFINITY) return most
+    const isOfQueue = ({ job }: Claim): boolean => job.queue === queue
+    const running = [...this.#running].filter(({ claim }) => isOfQueue(claim)).length
+    return most - running - this.#buffer.filter(isOfQueue).length
+  }
+
+  #onCircuit(queue: string): void {
+    this.#slow(queue)
+    this.#changed()
+  }
+
+  /** Gives back what was claimed of a queue beyond what its circuit lets be at hand; it costs no attempt. */
+  #slow(queue: string): void {
+    for (let over = -this.#spareOf(queue); over > 0; over--) {
+      const at = this.#buffer.findLastIndex(({ job }) => job.queue === queue)
+      const [claim] = at === -1 ? [] : this.#buffer.splice(at, 1)
+      if (claim === undefined) return
+      this.#settler.settle(claim, { type: 'release' })
     }
   }
 

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { offload, task } from '../../src/index.ts'
 import { Desk, ownQueue, tasks } from './program.ts'
@@ -202,6 +202,25 @@ test('many dead letters are redriven in steps that are told on stderr', async ()
   expect([code, out, err]).toEqual([0, 'purged 1200\n', 'purging: 500 of 1200\npurging: 1000 of 1200\n'])
 })
 
+test('depth tells of every queue that was ever used, however many jobs of others are newer', async () => {
+  const desk = new Desk()
+  await desk.run('enqueue', 'a', '--queue', 'old', '--id', 'one')
+  await desk.run('cancel', 'one')
+  const crowd = task('crowd', { input: z.number(), run: () => {} })
+  await using queue = offload({ url: `sqlite:${join(desk.folder, 'jobs.db')}`, tasks: [crowd] })
+  await queue.enqueueMany(
+    crowd,
+    Array.from({ length: 300 }, (_, n) => ({ input: n })),
+  )
+  expect((await queue.queues()).map(({ queue: name }) => name)).toEqual(['default', 'old'])
+  expect(await desk.json('depth')).toMatchObject({
+    queues: [
+      { queue: 'default', ready: 300 },
+      { queue: 'old', ready: 0, dead: 0 },
+    ],
+  })
+})
+
 test('depth tells of the queues that are seen or named, and of a pause', async () => {
   const desk = new Desk()
   await desk.run('enqueue', 'a', '--queue', 'mail')
@@ -323,4 +342,31 @@ test('a warning of Node about what is experimental is kept from stderr, others a
   await worker.says('working on')
   worker.child.kill('SIGTERM')
   expect(await worker.ended).toMatchObject({ code: 0, err: 'DeprecationWarning: old\n' })
+})
+
+test('workers lists who is there and what they run, on whichever host', async () => {
+  const desk = new Desk()
+  let free: (() => void) | undefined
+  const held = task('held', {
+    input: z.object({}),
+    queue: 'held',
+    run: () =>
+      new Promise<void>((end) => {
+        free = end
+      }),
+  })
+  await using queue = offload({ url: desk.url, tasks: [held], presence: 100 })
+  const { id } = await queue.enqueue(held, {})
+  expect(await desk.run('workers')).toMatchObject({
+    code: 0,
+    out: '',
+    err: expect.stringContaining('no worker'),
+  })
+  queue.work({ concurrency: 3 })
+  await vi.waitFor(async () => expect((await desk.json('workers')).workers[0]?.running).toBe(1), 10_000)
+  expect((await desk.json('workers')).workers).toMatchObject([
+    { pid: process.pid, slots: 3, queues: ['held'], seenAt: ISO, attempts: [{ jobId: id, startedAt: ISO }] },
+  ])
+  expect((await desk.run('workers')).out).toMatch(/^WORKER .*\n\S+ +held +1\/3 +\d+ /)
+  free?.()
 })

@@ -1,10 +1,11 @@
 import type { BackendOptions } from '../../backend.ts'
+import type { Amount, Totals } from '../../broker.ts'
 import { followUps } from '../../job/follow-up.ts'
 import type { Job, JobFault, JobRecord, JobState } from '../../job/job.ts'
-import { isEnded } from '../../job/job.ts'
+import { isEnded, isWaiting } from '../../job/job.ts'
 import { arrivalOf } from '../../job/past.ts'
 import type { Move } from '../../job/state.ts'
-import { move, rankAfter } from '../../job/state.ts'
+import { isFailure, move, rankAfter } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
 import { jobEventTypes } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
@@ -17,6 +18,9 @@ import { Heap } from './heap.ts'
 import type { Outbox } from './outbox.ts'
 
 type Ended = 'done' | 'dead' | 'cancelled'
+
+type Growing = { -readonly [K in keyof Totals]: number }
+const none: Totals = { accepted: 0, done: 0, failed: 0, dead: 0, cancelled: 0 }
 
 interface Timed {
   readonly at: number
@@ -39,7 +43,8 @@ export class MemoryStore {
   outbox: Outbox | undefined
   readonly #ready = new Map<string, Heap<Entry>>()
   readonly #lines = new Map<string, Map<string, Line>>()
-  readonly #counts = new Map<string, Record<JobState, number>>()
+  readonly #counts = new Map<string, Record<JobState | 'waitingBytes', number>>()
+  readonly #totals = new Map<string, Growing>()
   readonly #ended = { done: new Set<Entry>(), dead: new Set<Entry>(), cancelled: new Set<Entry>() }
   readonly #alarms = new Heap<Timed>(byTime)
   readonly #startable = new Set<string>()
@@ -57,8 +62,31 @@ export class MemoryStore {
     return this.options.clock.now()
   }
 
+  /** Each that ever had a job, or is paused. */
+  get queues(): string[] {
+    return [...new Set([...this.#counts.keys(), ...this.paused])].sort()
+  }
+
   count(queue: string, state: JobState): number {
     return this.#counts.get(queue)?.[state] ?? 0
+  }
+
+  waitingIn(queue: string): Amount {
+    const { queued = 0, scheduled = 0, waitingBytes = 0 } = this.#counts.get(queue) ?? {}
+    return { jobs: queued + scheduled, bytes: waitingBytes }
+  }
+
+  totalsOf(queue: string): Totals {
+    return { ...(this.#totals.get(queue) ?? none) }
+  }
+
+  #totalsOf(queue: string): Growing {
+    let totals = this.#totals.get(queue)
+    if (totals === undefined) {
+      totals = { ...none }
+      this.#totals.set(queue, totals)
+    }
+    return totals
   }
 
   readyIn(queue: string): Heap<Entry> {
@@ -84,7 +112,12 @@ export class MemoryStore {
     this.entries.set(job.id, entry)
     if (job.idempotency !== undefined) this.keys.set(job.idempotency.key, entry)
     this.#count(record, 1)
-    if (isEnded(record.state)) this.#ended[record.state as Ended].add(entry)
+    const totals = this.#totalsOf(record.queue)
+    totals.accepted++
+    if (isEnded(record.state)) {
+      this.#ended[record.state as Ended].add(entry)
+      totals[record.state as Ended]++
+    }
     this.emit(entry, 'accepted')
     this.#follow(entry)
   }
@@ -100,7 +133,12 @@ export class MemoryStore {
     this.#count(after, 1)
     if (step.type !== 'renew') this.emit(entry, eventOf(step, before, after))
     if (isEnded(before.state)) this.#ended[before.state as Ended].delete(entry)
-    if (isEnded(after.state)) this.#ended[after.state as Ended].add(entry)
+    const totals = this.#totalsOf(after.queue)
+    if (isFailure(before, after)) totals.failed++
+    if (isEnded(after.state)) {
+      this.#ended[after.state as Ended].add(entry)
+      totals[after.state as Ended]++
+    }
     if (before.state !== after.state) entry.open = false
     this.#follow(entry)
     for (const job of followUps(after, this.now)) this.#following.push({ seq: entry.seq, job })
@@ -202,7 +240,7 @@ export class MemoryStore {
       attempt,
       at: this.now,
     })
-    if (deadline !== undefined && deadline <= this.now && (state === 'scheduled' || state === 'queued')) {
+    if (deadline !== undefined && deadline <= this.now && isWaiting(state)) {
       const message = `not started before its deadline ${new Date(deadline).toISOString()}`
       this.apply(entry, { type: 'overdue', fault: fault('DEADLINE_PASSED', 'DeadlinePassed', message) })
     } else if (dueAt !== undefined && dueAt <= this.now) {
@@ -217,10 +255,9 @@ export class MemoryStore {
 
   #alarm(entry: Entry): void {
     const { record } = entry
-    const waits = record.state === 'scheduled' || record.state === 'queued'
     const at = Math.min(
       record.dueAt ?? Number.POSITIVE_INFINITY,
-      (waits ? record.deadline : undefined) ?? Number.POSITIVE_INFINITY,
+      (isWaiting(record.state) ? record.deadline : undefined) ?? Number.POSITIVE_INFINITY,
     )
     if (at >= entry.alarmAt) return
     entry.alarmAt = at
@@ -258,13 +295,14 @@ export class MemoryStore {
     this.readyIn(entry.record.queue).push(entry)
   }
 
-  #count({ queue, state }: JobRecord, by: number): void {
+  #count({ queue, state, payload }: JobRecord, by: number): void {
     let counts = this.#counts.get(queue)
     if (counts === undefined) {
-      counts = { scheduled: 0, queued: 0, running: 0, done: 0, dead: 0, cancelled: 0 }
+      counts = { scheduled: 0, queued: 0, running: 0, done: 0, dead: 0, cancelled: 0, waitingBytes: 0 }
       this.#counts.set(queue, counts)
     }
     counts[state] += by
+    if (isWaiting(state)) counts.waitingBytes += by * Buffer.byteLength(payload)
   }
 
   #forgetOld(): void {

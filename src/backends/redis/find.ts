@@ -2,6 +2,7 @@ import type { Depth } from '../../broker.ts'
 import type { JobRecord } from '../../job/job.ts'
 import type { Action, FindQuery, JobEvent, JobEventType, Page } from '../../ledger.ts'
 import { jobEventTypes } from '../../ledger.ts'
+import { counted, depthFrom } from '../counts.ts'
 import type { EventsPage } from '../database.ts'
 import { cursorOf } from '../database.ts'
 import type { Stored } from './codec.ts'
@@ -17,6 +18,8 @@ const FEW = 2000
 const WALK = 500
 /** The age of the oldest job is exact up to so many ready jobs of a priority. */
 const AGES = 1000
+/** So many queues are looked at in one script: each may cost it as much as the ages of all that are ready. */
+const QUEUES = 10
 const EVENT_ENTRIES = 100
 
 /** States whose jobs are in a sorted set of their own. */
@@ -113,21 +116,30 @@ export async function deadIds(
   return found.sort((a, b) => a.body.seq - b.body.seq).slice(0, limit)
 }
 
-export async function depthOf(at: Connection, queue: string): Promise<Depth> {
-  const answer = (await at.run(scripts.depth, { args: { queue, few: AGES } })) as (number | string)[]
-  const [ready, running, scheduled, dead, paused] = answer.slice(0, 5).map(Number)
-  const oldest = answer[5]
-  return {
-    queue,
-    ready: ready ?? 0,
-    running: running ?? 0,
-    scheduled: scheduled ?? 0,
-    dead: dead ?? 0,
-    oldestAgeMs: oldest === '' || oldest === undefined ? null : Math.max(0, at.now() - Number(oldest)),
-    paused: paused === 1,
-    exact: true,
-  }
+/** Each that ever had a job, or is paused. */
+export async function queuesIn(at: Connection): Promise<string[]> {
+  return ((await at.run(scripts.queues, { args: {} })) as string[]).sort()
 }
+
+export async function depthsOf(at: Connection, queues: readonly string[]): Promise<Depth[]> {
+  const depths: Depth[] = []
+  for (let from = 0; from < queues.length; from += QUEUES) {
+    const some = queues.slice(from, from + QUEUES)
+    const args = { queues: some, counted, few: AGES }
+    const answers = (await at.run(scripts.depth, { args })) as DepthAnswer[]
+    const now = at.now()
+    for (const [nth, [numbers, paused, oldest]] of answers.entries())
+      depths.push(
+        depthFrom(some[nth] ?? '', (what) => Number(numbers[counted.indexOf(what)] ?? 0), {
+          oldestAgeMs: oldest === '' ? null : Math.max(0, now - Number(oldest)),
+          paused: paused === 1,
+        }),
+      )
+  }
+  return depths
+}
+
+type DepthAnswer = readonly [numbers: readonly (string | null)[], paused: number, oldest: string]
 
 /** The events after a number; from now on when it is undefined. */
 export async function eventsPage(

@@ -30,7 +30,7 @@ export class Connection {
       throw coded(error, path)
     }
     try {
-      applySchema(this.#db, path)
+      untilFree(timeoutMs, () => applySchema(this.#db, path))
       this.#db.exec(`pragma busy_timeout = ${BUSY_BLOCK_MS}`)
       this.#refuseReadOnly()
     } catch (error) {
@@ -149,6 +149,23 @@ const SQLITE = {
 function primaryCode(error: unknown): number | undefined {
   const code: unknown = (error as { errcode?: unknown } | null)?.errcode
   return typeof code === 'number' ? code & 0xff : undefined
+}
+
+/**
+ * While another process makes the file or turns it to its log, SQLite answers that it is locked without heeding the busy
+ * timeout, where to wait could be to wait for each other. To begin anew lets the other go on.
+ */
+function untilFree(timeoutMs: number, work: () => void): void {
+  const givenUpAt = performance.now() + timeoutMs
+  for (;;) {
+    try {
+      work()
+      return
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > givenUpAt) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * BUSY_BLOCK_MS)
+    }
+  }
 }
 
 function isBusy(error: unknown): boolean {

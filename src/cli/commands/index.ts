@@ -13,6 +13,7 @@ import { retry } from './retry.ts'
 import { schedules } from './schedules.ts'
 import { watch } from './watch.ts'
 import { work } from './work.ts'
+import { workers } from './workers.ts'
 
 /** Everything the program can do, as help lists it. */
 export const commands: readonly Command[] = [
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   job,
   watch,
   depth,
+  workers,
   ...dead,
   pause,
   resume,
