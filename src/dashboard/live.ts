@@ -1,3 +1,4 @@
+import type { Depth } from '../broker.ts'
 import type { Channel } from '../http/channel.ts'
 import { errorCodes, OffloadError } from '../job/errors.ts'
 import type { WorkerView } from '../presence/view.ts'
@@ -13,7 +14,7 @@ const MOST_KEPT = 300
 const MOST_QUEUES = 200
 const MOST_WORKERS = 200
 
-type Source = Pick<DashboardSource, 'queues' | 'workers'>
+type Source = Pick<DashboardSource, 'depth' | 'queues' | 'tasks' | 'workers'>
 
 /** Asks the store once a second for all pages that look, and not at all while none does. */
 export class LiveFeed {
@@ -54,7 +55,7 @@ export class LiveFeed {
 
   async #ask(): Promise<void> {
     try {
-      const [depths, workers] = await Promise.all([this.#source.queues(), workersOf(this.#source)])
+      const [depths, workers] = await Promise.all([queuesOf(this.#source), workersOf(this.#source)])
       this.#tell({ at: Date.now(), depths, workers })
     } catch (error) {
       this.#send('trouble', troubleOf(error))
@@ -77,14 +78,29 @@ export class LiveFeed {
   }
 }
 
+/** Where no ledger knows of all queues, those that the tasks here go to. */
+async function queuesOf(source: Source): Promise<readonly Depth[]> {
+  try {
+    return await source.queues()
+  } catch (error) {
+    if (!lacksLedger(error)) throw error
+    const names = new Set(source.tasks.map(({ queue }) => queue))
+    return Promise.all([...names].map((queue) => source.depth(queue)))
+  }
+}
+
 /** Null where nothing remembers workers. */
 export async function workersOf(source: Pick<DashboardSource, 'workers'>): Promise<WorkerView[] | null> {
   try {
     return await source.workers()
   } catch (error) {
-    if (error instanceof OffloadError && error.code === 'CAPABILITY_MISSING') return null
+    if (lacksLedger(error)) return null
     throw error
   }
+}
+
+function lacksLedger(error: unknown): boolean {
+  return error instanceof OffloadError && error.code === 'CAPABILITY_MISSING'
 }
 
 function liveOf(sample: Sample, rows: readonly QueueRow[]): Live {

@@ -1,22 +1,24 @@
 import { expect, test } from 'vitest'
+import type { Depth } from '../broker.ts'
 import type { WorkerView } from '../presence/view.ts'
 import type { Taken } from './sample.ts'
 import { queueRows, sampleOf } from './sample.ts'
-import type { QueueDepth } from './source.ts'
 
-const depth = (queue: string, more: Partial<QueueDepth> = {}): QueueDepth => ({
+const depth = (queue: string, more: Partial<Depth> = {}): Depth => ({
   queue,
   ready: 0,
   running: 0,
   scheduled: 0,
   dead: 0,
   oldestAgeMs: null,
+  waitingBytes: 0,
+  totals: null,
   paused: false,
   exact: true,
   ...more,
 })
 const totals = { accepted: 0, done: 0, failed: 0, dead: 0, cancelled: 0 }
-const taken = (at: number, depths: QueueDepth[], workers: WorkerView[] | null = []): Taken => ({
+const taken = (at: number, depths: Depth[], workers: WorkerView[] | null = []): Taken => ({
   at,
   depths,
   workers,
@@ -32,6 +34,11 @@ test('rates are what the totals grew by, a second', () => {
   const { rows, sample } = both(now, before)
   expect(rows[0]?.rates).toEqual({ accepted: 50, done: 25, failed: 0.5, dead: 0, cancelled: 0 })
   expect(sample.rates).toEqual(rows[0]?.rates)
+})
+
+test('a queue that is new has counted from 0', () => {
+  const now = taken(2000, [depth('a', { totals: { ...totals, accepted: 7 } })])
+  expect(both(now, taken(1000, [])).sample.rates?.accepted).toBe(7)
 })
 
 test('the first look, and a store that does not count, tell no rates', () => {

@@ -1,12 +1,12 @@
+import type { Depth, Totals } from '../broker.ts'
 import type { Percentiles } from '../presence/spread.ts'
 import type { WorkerView } from '../presence/view.ts'
 import type { QueueRow, Rates, Sample, WorkersSum } from './shapes.ts'
-import type { QueueDepth, Totals } from './source.ts'
 
 /** What was told of everything at one instant. */
 export interface Taken {
   readonly at: number
-  readonly depths: readonly QueueDepth[]
+  readonly depths: readonly Depth[]
   /** Null where the store remembers none. */
   readonly workers: readonly WorkerView[] | null
 }
@@ -18,10 +18,21 @@ export function queueRows({ at, depths }: Taken, before: Taken | undefined): Que
   return depths
     .map(({ totals, ...depth }) => ({
       ...depth,
-      rates: ratesOf(totals, earlier.get(depth.queue)?.totals, ms),
+      rates: ratesOf(
+        totals,
+        before === undefined
+          ? null
+          : earlier.has(depth.queue)
+            ? (earlier.get(depth.queue)?.totals ?? null)
+            : NONE,
+        ms,
+      ),
     }))
     .sort((a, b) => weight(b) - weight(a) || a.queue.localeCompare(b.queue))
 }
+
+/** Of a queue that is new. */
+const NONE: Totals = { accepted: 0, done: 0, failed: 0, dead: 0, cancelled: 0 }
 
 /** All queues and workers as one. */
 export function sampleOf({ at, workers }: Taken, rows: readonly QueueRow[]): Sample {
@@ -40,12 +51,8 @@ export function sampleOf({ at, workers }: Taken, rows: readonly QueueRow[]): Sam
   }
 }
 
-function ratesOf(
-  now: Totals | null | undefined,
-  before: Totals | null | undefined,
-  ms: number,
-): Rates | null {
-  if (now === undefined || now === null || before === undefined || before === null || ms <= 0) return null
+function ratesOf(now: Totals | null, before: Totals | null, ms: number): Rates | null {
+  if (now === null || before === null || ms <= 0) return null
   const rate = (name: keyof Totals): number => perSecond(now[name] - before[name], ms)
   return {
     accepted: rate('accepted'),

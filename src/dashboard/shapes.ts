@@ -1,9 +1,9 @@
+import type { Depth, Totals } from '../broker.ts'
 import type { JobFault, JobState, LogLine } from '../job/job.ts'
 import type { Percentiles } from '../presence/spread.ts'
 import type { WorkerView } from '../presence/view.ts'
 import type { ScheduleView } from '../schedule/schedules.ts'
 import type { DashboardAction } from './options.ts'
-import type { QueueDepth, Totals } from './source.ts'
 
 /** What the API of the dashboard tells as JSON: the page is written against these. Times are milliseconds. */
 export interface About {
@@ -16,7 +16,7 @@ export interface About {
 /** A second of a queue, or of all. Null where the store cannot tell. */
 export type Rates = { readonly [Name in keyof Totals]: number }
 
-export interface QueueRow extends Omit<QueueDepth, 'totals'> {
+export interface QueueRow extends Omit<Depth, 'totals'> {
   readonly rates: Rates | null
 }
 

@@ -1,4 +1,3 @@
-import type { Depth } from '../broker.ts'
 import type { Offload } from '../offload.ts'
 import type { Schedules } from '../schedule/schedules.ts'
 
@@ -7,12 +6,14 @@ export interface DashboardSource
   extends Pick<
     Offload,
     | 'cancel'
+    | 'depth'
     | 'enqueue'
     | 'find'
     | 'follow'
     | 'get'
     | 'pause'
     | 'purge'
+    | 'queues'
     | 'redrive'
     | 'resume'
     | 'retry'
@@ -20,18 +21,4 @@ export interface DashboardSource
     | 'workers'
   > {
   readonly schedules: Pick<Schedules, 'list' | 'next' | 'pause' | 'resume' | 'runNow'>
-  queues(): Promise<readonly QueueDepth[]>
-}
-
-export interface QueueDepth extends Depth {
-  readonly totals?: Totals | null
-}
-
-/** Since the store was made, growing only. */
-export interface Totals {
-  readonly accepted: number
-  readonly done: number
-  readonly failed: number
-  readonly dead: number
-  readonly cancelled: number
 }

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Offload } from 'offload'
 import type { DashboardOptions, DashboardSource } from 'offload/dashboard'
 import { dashboard } from 'offload/dashboard'
 import { buildPage } from '../../scripts/web.ts'
@@ -30,16 +29,4 @@ export async function openBoard(
       await once(server, 'close')
     },
   }
-}
-
-/** Until all queues can be asked for at once. */
-export function sourceOf(queue: Offload): DashboardSource {
-  const names = [...new Set(queue.tasks.map(({ queue: name }) => name))]
-  return new Proxy(queue, {
-    get: (target, name) => {
-      if (name === 'queues') return async () => Promise.all(names.map((one) => target.depth(one)))
-      const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  }) as unknown as DashboardSource
 }

@@ -13,7 +13,6 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { buildPage } from '../../scripts/web.ts'
 import { silentLogger } from '../../src/log.ts'
-import { sourceOf } from './board.ts'
 
 const echo = task('echo', { input: z.object({ text: z.string() }), run: ({ text }) => text })
 
@@ -55,7 +54,7 @@ async function listening(listener: RequestListener): Promise<string> {
 
 async function open(door: string, options: Partial<DashboardOptions> = {}): Promise<string> {
   const queue = offload({ url: 'memory:', tasks: [echo], logger: silentLogger })
-  const board = dashboard(sourceOf(queue), { authorize: () => true, ...options })
+  const board = dashboard(queue, { authorize: () => true, ...options })
   onTestFinished(async () => {
     board.close()
     await queue.close()

@@ -3,16 +3,12 @@ import { offload } from 'offload'
 import { dashboard } from 'offload/dashboard'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { silentLogger } from '../../src/log.ts'
-import { sourceOf } from './board.ts'
 
 /** A dashboard whose store is watched: how often it was asked, and what it answers. */
 function open(answer: () => Promise<readonly Depth[]> = async () => []) {
   const queue = offload({ url: 'memory:', tasks: [], logger: silentLogger })
-  const queues = vi.fn(answer)
-  const source = new Proxy(sourceOf(queue), {
-    get: (target, name) => (name === 'queues' ? queues : Reflect.get(target, name)),
-  })
-  const board = dashboard(source, { authorize: () => true, maxStreams: 3 })
+  const queues = vi.spyOn(queue, 'queues').mockImplementation(async () => [...(await answer())])
+  const board = dashboard(queue, { authorize: () => true, maxStreams: 3 })
   onTestFinished(async () => {
     vi.useRealTimers()
     board.close()

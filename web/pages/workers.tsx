@@ -68,6 +68,12 @@ function Row({ worker }: { worker: Worker }): JSX.Element {
       <td>
         <State state={state} />
         {reason !== undefined && <div class="error">{reason}</div>}
+        {worker.slowed.map(({ queue, state: how }) => (
+          <div key={queue} class="error">
+            {queue} is slowed:{' '}
+            {how === 'open' ? 'its jobs fail, nothing is started' : 'one job at a time is tried'}
+          </div>
+        ))}
       </td>
       <td>
         <Time at={worker.seenAt} />

@@ -4,7 +4,7 @@ import { attempt } from '../lib/act.ts'
 import { post } from '../lib/api.ts'
 import { to } from '../lib/route.ts'
 import { useMay } from '../lib/session.ts'
-import { count, duration, rate } from '../lib/words.ts'
+import { bytes, count, duration, rate } from '../lib/words.ts'
 import { Table } from './table.tsx'
 
 const columns = [
@@ -53,7 +53,12 @@ function Row({ queue: row }: { queue: QueueRow }): JSX.Element {
           </span>
         )}
       </td>
-      <td class="right">{count(row.ready)}</td>
+      <td
+        class="right"
+        title={row.waitingBytes === null ? undefined : `${bytes(row.waitingBytes)} of payloads wait`}
+      >
+        {count(row.ready)}
+      </td>
       <td class="right">{duration(row.oldestAgeMs)}</td>
       <td class="right">{count(row.running)}</td>
       <td class="right extra">{count(row.scheduled)}</td>
