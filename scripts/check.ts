@@ -6,6 +6,7 @@ const PATH = [join(root, 'node_modules/.bin'), process.env.PATH].join(delimiter)
 
 const checks: { name: string; command: string }[] = [
   { name: 'types', command: 'tsc --noEmit' },
+  { name: 'types of the page', command: 'tsc --noEmit -p web' },
   { name: 'lint and format', command: 'biome ci --colors=off --error-on-warnings .' },
   { name: 'unused code', command: 'knip' },
   { name: 'import levels', command: 'node scripts/import-levels.ts' },

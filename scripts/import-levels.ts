@@ -44,7 +44,8 @@ export const units: Unit[] = [
   { path: 'src/testing/', level: 5 },
   { path: 'src/client/', level: 6 },
   { path: 'src/migrate/', level: 4 },
-  { path: 'src/cli/', level: 6 },
+  { path: 'src/dashboard/', level: 6 },
+  { path: 'src/cli/', level: 7 },
 
   { path: 'src/index.ts', level: 6 },
 ]

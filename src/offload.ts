@@ -60,6 +60,8 @@ export function offload(options: OffloadOptions): Offload {
 
 /** Producers, workers and questions about jobs, all on one backend. */
 export class Offload implements AsyncDisposable {
+  /** Every task that is queued or run here. */
+  readonly tasks: readonly AnyTask[]
   /** Work that is queued again and again. */
   readonly schedules: Schedules
   readonly #tasks: ReadonlyMap<string, AnyTask>
@@ -83,6 +85,7 @@ export class Offload implements AsyncDisposable {
 
   constructor(options: OffloadOptions, clock: Clock, random: () => number) {
     this.#tasks = byName(options.tasks)
+    this.tasks = [...this.#tasks.values()]
     for (const task of this.#tasks.values()) task.bind?.(async () => (await this.#open()).documents)
     this.#clock = clock
     this.#random = random

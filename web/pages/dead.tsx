@@ -1,0 +1,257 @@
+import type { JSX } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import type { DeadGroup, DeadSelection, DeadPage as DeadStretch } from '../../src/dashboard/shapes.ts'
+import { purgeLater, redrive } from '../lib/act.ts'
+import { get, withQuery } from '../lib/api.ts'
+import type { Route } from '../lib/route.ts'
+import { go, to } from '../lib/route.ts'
+import { useMay } from '../lib/session.ts'
+import { count, plural } from '../lib/words.ts'
+import { Time } from '../parts/time.tsx'
+import { Trouble } from '../parts/trouble.tsx'
+
+/** Stretches that are read before somebody must ask for more. */
+const MOST_STRETCHES = 10
+
+export function DeadPage({ route }: { route: Route }): JSX.Element {
+  const queue = route.query.get('queue') ?? undefined
+  const task = route.query.get('task') ?? undefined
+  const dead = useGroups(queue, task)
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
+  const groups = dead.groups.filter((group) => chosen.has(nameOf(group)))
+  return (
+    <>
+      <h1>Dead letters</h1>
+      <p class="faint">Jobs that are not tried again by themselves, by what they died of.</p>
+      <Scope queue={queue} task={task} />
+      <Trouble error={dead.error} onRetry={dead.restart} />
+      <Acting
+        groups={groups}
+        queue={queue}
+        onDone={() => {
+          setChosen(new Set())
+          dead.restart()
+        }}
+      />
+      {dead.groups.length === 0 && !dead.isLoading && dead.error === undefined && (
+        <div class="empty">No dead letters. Every job has ended well, or is still being tried.</div>
+      )}
+      <ul class="groups" aria-label="Dead letters by error">
+        {dead.groups.map((group) => (
+          <Group
+            key={nameOf(group)}
+            group={group}
+            isChosen={chosen.has(nameOf(group))}
+            onChoose={(isChosen) => setChosen(changed(chosen, nameOf(group), isChosen))}
+          />
+        ))}
+      </ul>
+      <div class="bar after">
+        {dead.hasMore && !dead.isLoading && (
+          <button type="button" onClick={dead.more}>
+            Look further
+          </button>
+        )}
+        <button type="button" onClick={dead.restart}>
+          Refresh
+        </button>
+        <span class="faint">
+          {dead.isLoading
+            ? 'Looking …'
+            : `${plural(dead.looked, 'dead letter')} looked at${dead.hasMore ? ', and there are more' : ''}`}
+        </span>
+      </div>
+    </>
+  )
+}
+
+function Scope({ queue, task }: { queue: string | undefined; task: string | undefined }): JSX.Element | null {
+  if (queue === undefined && task === undefined) return null
+  return (
+    <p>
+      Only{' '}
+      {task !== undefined && (
+        <>
+          of task <b>{task}</b>{' '}
+        </>
+      )}
+      {queue !== undefined && (
+        <>
+          of queue <b>{queue}</b>{' '}
+        </>
+      )}
+      <button type="button" class="small" onClick={() => go(['dead'])}>
+        Show all
+      </button>
+    </p>
+  )
+}
+
+function Acting({
+  groups,
+  queue,
+  onDone,
+}: {
+  groups: readonly DeadGroup[]
+  queue: string | undefined
+  onDone: () => void
+}): JSX.Element | null {
+  const may = useMay()
+  const [isBusy, setBusy] = useState(false)
+  if (!may('redrive') && !may('purge')) return null
+  const total = groups.reduce((sum, group) => sum + group.count, 0)
+  const selections = groups.map(
+    ({ task, code, pattern }): DeadSelection => ({
+      task,
+      code,
+      pattern,
+      ...(queue === undefined ? {} : { queue }),
+    }),
+  )
+  const during = async (work: () => Promise<boolean>): Promise<void> => {
+    setBusy(true)
+    if (await work()) onDone()
+    setBusy(false)
+  }
+  const onRedrive = (): Promise<void> => during(() => redrive(selections).then(() => true))
+  const onPurge = (): Promise<void> => during(() => purgeLater(selections, plural(total, 'dead letter')))
+  const isIdle = groups.length === 0 || isBusy
+  return (
+    <div class="bar sticky">
+      <span>{groups.length === 0 ? 'Choose what to act on.' : `${plural(total, 'dead letter')} chosen`}</span>
+      <span class="buttons">
+        {may('redrive') && (
+          <button type="button" class="first" disabled={isIdle} onClick={() => void onRedrive()}>
+            Redrive
+          </button>
+        )}
+        {may('purge') && (
+          <button type="button" class="danger" disabled={isIdle} onClick={() => void onPurge()}>
+            Purge
+          </button>
+        )}
+      </span>
+    </div>
+  )
+}
+
+function Group({
+  group,
+  isChosen,
+  onChoose,
+}: {
+  group: DeadGroup
+  isChosen: boolean
+  onChoose: (isChosen: boolean) => void
+}): JSX.Element {
+  const { task, code, message, newestId, newestAt, oldestAt, queues } = group
+  return (
+    <li>
+      <label>
+        <input
+          type="checkbox"
+          checked={isChosen}
+          onChange={({ currentTarget }) => onChoose(currentTarget.checked)}
+        />
+        <span class="count">{count(group.count)}</span>
+        <span class="what">
+          <b>{task}</b> <code>{code}</code>
+        </span>
+        <span class="message">{message}</span>
+      </label>
+      <p class="faint">
+        newest <Time at={newestAt} />
+        {oldestAt !== newestAt && (
+          <>
+            , oldest <Time at={oldestAt} />
+          </>
+        )}{' '}
+        · queue {queues.join(', ')} · <a href={to(['jobs', newestId])}>look at the newest</a> ·{' '}
+        <a href={to(['jobs'], { state: 'dead', task, text: shortest(message) })}>list them</a>
+      </p>
+    </li>
+  )
+}
+
+interface Groups {
+  readonly groups: readonly DeadGroup[]
+  readonly looked: number
+  readonly next?: string | undefined
+  readonly isLoading: boolean
+  readonly error?: unknown
+  readonly hasMore: boolean
+  more(): void
+  restart(): void
+}
+
+/** Reads stretch after stretch, and adds up the groups. */
+function useGroups(queue: string | undefined, task: string | undefined): Groups {
+  const [state, setState] = useState<Omit<Groups, 'more' | 'restart' | 'hasMore'>>({
+    groups: [],
+    looked: 0,
+    isLoading: true,
+  })
+  const [turn, setTurn] = useState({ nth: 0, isMore: false })
+  useEffect(() => {
+    const leave = new AbortController()
+    const read = async (): Promise<void> => {
+      let { groups, looked, next } = turn.isMore ? state : { groups: [], looked: 0, next: undefined }
+      setState({ groups, looked, next, isLoading: true })
+      for (let stretch = 0; stretch < MOST_STRETCHES; stretch++) {
+        const page = await get<DeadStretch>(withQuery('dead', { queue, task, cursor: next }), leave.signal)
+        groups = added(groups, page.groups)
+        looked += page.looked
+        next = page.next
+        const isLast = next === undefined || stretch === MOST_STRETCHES - 1
+        setState({ groups, looked, next, isLoading: !isLast })
+        if (isLast) return
+      }
+    }
+    read().catch((error: unknown) => {
+      if (!leave.signal.aborted) setState((before) => ({ ...before, isLoading: false, error }))
+    })
+    return () => leave.abort()
+  }, [queue, task, turn])
+  return {
+    ...state,
+    hasMore: state.next !== undefined,
+    more: () => setTurn(({ nth }) => ({ nth: nth + 1, isMore: true })),
+    restart: () => setTurn(({ nth }) => ({ nth: nth + 1, isMore: false })),
+  }
+}
+
+function added(before: readonly DeadGroup[], more: readonly DeadGroup[]): DeadGroup[] {
+  const groups = new Map(before.map((group) => [nameOf(group), group]))
+  for (const group of more) {
+    const known = groups.get(nameOf(group))
+    groups.set(nameOf(group), known === undefined ? group : together(known, group))
+  }
+  return [...groups.values()].sort((a, b) => b.count - a.count)
+}
+
+function together(a: DeadGroup, b: DeadGroup): DeadGroup {
+  return {
+    ...(a.newestAt >= b.newestAt ? a : b),
+    count: a.count + b.count,
+    newestAt: Math.max(a.newestAt, b.newestAt),
+    oldestAt: Math.min(a.oldestAt, b.oldestAt),
+    queues: [...new Set([...a.queues, ...b.queues])],
+  }
+}
+
+function nameOf({ task, code, pattern }: DeadGroup): string {
+  return JSON.stringify([task, code, pattern])
+}
+
+function changed(chosen: ReadonlySet<string>, name: string, isChosen: boolean): ReadonlySet<string> {
+  const next = new Set(chosen)
+  if (isChosen) next.add(name)
+  else next.delete(name)
+  return next
+}
+
+/** The part of the message that is the same for all: the longest one without ids and numbers. */
+function shortest(message: string): string {
+  const parts = message.split(/[\d]+/).map((part) => part.trim())
+  return parts.reduce((a, b) => (b.length > a.length ? b : a), '')
+}
