@@ -28,11 +28,16 @@ test.each([
   ['job 01m8kmnqbmcrqb09me0bdts331w1sp', 'job 01m8kmnrxz8z4kzkcj159ztxc87e9f'],
   ['at 0x7ffe12', 'at 0xdead'],
   ['took 1.5 s', 'took 12 s'],
+  ['payment of A1 refused', 'payment of B2 refused'],
+  ['no mailbox bob@example.com', 'no mailbox alice+x@mail.example.org'],
+  ['unknown sku "red-shirt"', 'unknown sku "blue"'],
+  ['it ended at 2026-11-29T12:48:15.123Z.', 'it ended at 2026-11-30T01:02:03.004Z.'],
 ])('%j and %j are one kind of error', (one, other) => {
   expect(patternOf(one)).toBe(patternOf(other))
 })
 
 test('messages of other words are other kinds, and long ones are cut', () => {
+  expect(patternOf("can't read what isn't there")).not.toBe(patternOf("can't find what isn't there"))
   expect(patternOf('declined')).not.toBe(patternOf('expired'))
   expect(patternOf('internationalisation failed')).toBe('internationalisation failed')
   expect(patternOf('x'.repeat(5000))).toHaveLength(300)

@@ -2,9 +2,8 @@ import type { JobView } from '../reading/view.ts'
 import type { DeadGroup, DeadSelection } from './shapes.ts'
 
 const LONGEST = 300
-/** What differs from one job to the next: ids, addresses of memory, numbers. */
-const VARYING =
-  /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b(?=[0-9a-z]*\d)[0-9a-z]{16,}\b|\b0x[0-9a-f]+\b|\d+(?:\.\d+)*/gi
+/** What differs from one job to the next: words with a digit in them, addresses of mail, what is quoted. */
+const VARYING = /[\w.+-]+@[\w.-]+|"[^"]{1,80}"|(?<!\w)'[^']{1,80}'(?!\w)|\b[\w-]*\d[\w.:-]*\w|\b[\w-]*\d/g
 
 /** The message without what differs from one job to the next: equal for errors of one kind. */
 export function patternOf(message: string): string {

@@ -144,7 +144,7 @@ function Group({
   isChosen: boolean
   onChoose: (isChosen: boolean) => void
 }): JSX.Element {
-  const { task, code, message, newestId, newestAt, oldestAt, queues } = group
+  const { task, code, message, pattern, newestId, newestAt, oldestAt, queues } = group
   return (
     <li>
       <label>
@@ -167,7 +167,7 @@ function Group({
           </>
         )}{' '}
         · queue {queues.join(', ')} · <a href={to(['jobs', newestId])}>look at the newest</a> ·{' '}
-        <a href={to(['jobs'], { state: 'dead', task, text: shortest(message) })}>list them</a>
+        <a href={to(['jobs'], { state: 'dead', task, text: longestPart(pattern) })}>list them</a>
       </p>
     </li>
   )
@@ -250,8 +250,10 @@ function changed(chosen: ReadonlySet<string>, name: string, isChosen: boolean): 
   return next
 }
 
-/** The part of the message that is the same for all: the longest one without ids and numbers. */
-function shortest(message: string): string {
-  const parts = message.split(/[\d]+/).map((part) => part.trim())
-  return parts.reduce((a, b) => (b.length > a.length ? b : a), '')
+/** What is the same in all their messages. */
+function longestPart(pattern: string): string {
+  return pattern
+    .split('#')
+    .map((part) => part.trim())
+    .reduce((a, b) => (b.length > a.length ? b : a), '')
 }
