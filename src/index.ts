@@ -65,7 +65,14 @@ export type {
 export { type BulkAnswer, type Offload, offload } from './offload.ts'
 export type { LimitOptions, OffloadOptions, RetentionOptions } from './options.ts'
 export type { Percentiles } from './presence/spread.ts'
-export type { RunningAttempt, SlowedQueue, WorkerView } from './presence/view.ts'
+export type {
+  Presence,
+  RunningAttempt,
+  ScalerView,
+  ScalingDecision,
+  SlowedQueue,
+  WorkerView,
+} from './presence/view.ts'
 export type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'
 export type { JobView } from './reading/view.ts'
 export type { CatchUp, Overlap } from './schedule/plan.ts'

@@ -5,6 +5,7 @@ import { openBackend } from './backends/registry.ts'
 import type { Depth } from './broker.ts'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
+import type { Documents } from './documents.ts'
 import { toMs } from './duration.ts'
 import type { CancelVerdict, Handle } from './handle.ts'
 import { JobHandle } from './handle.ts'
@@ -20,9 +21,12 @@ import { together } from './observe/observers.ts'
 import type { OffloadOptions } from './options.ts'
 import { byName, presenceOf, retentionOf, roomOf } from './options.ts'
 import { positive } from './positive.ts'
-import { Beacon } from './presence/beacon.ts'
-import { rollCall } from './presence/roll.ts'
-import type { WorkerView } from './presence/view.ts'
+import type { PresenceKind } from './presence/beacon.ts'
+import { Beacon, presenceKinds } from './presence/beacon.ts'
+import { rollCall, scalersOf } from './presence/roll.ts'
+import type { ScalerPlan } from './presence/scaling.ts'
+import { ScalingLog } from './presence/scaling.ts'
+import type { ScalerView, WorkerView } from './presence/view.ts'
 import { powered } from './producer/powers.ts'
 import { Producer } from './producer/producer.ts'
 import type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'
@@ -232,11 +236,26 @@ export class Offload implements AsyncDisposable {
 
   /** The workers of all hosts that told of themselves in the last beats, by name. */
   async workers(): Promise<WorkerView[]> {
+    return rollCall(await this.#documents('workers'), this.#clock.now())
+  }
+
+  /** The autoscalers of all hosts that did, and what they decided lately. */
+  async scalers(): Promise<ScalerView[]> {
+    return scalersOf(await this.#documents('scalers'), this.#clock.now())
+  }
+
+  /** Tells the store what an autoscaler decides, for `scalers()`; undefined where `presence` is off. */
+  tellScaling(plan: ScalerPlan): ScalingLog | undefined {
+    const beacon = this.#beaconOf(presenceKinds.scalers)
+    return beacon && new ScalingLog(beacon, plan)
+  }
+
+  async #documents(what: string): Promise<Documents> {
     const { documents, broker } = await this.#open()
-    if (documents !== undefined) return rollCall(documents, this.#clock.now())
+    if (documents !== undefined) return documents
     throw new CapabilityError(
       'CAPABILITY_MISSING',
-      `${broker.name} with ledger: 'none' remembers no workers: name a ledger to see them`,
+      `${broker.name} with ledger: 'none' remembers no ${what}: name a ledger to see them`,
     )
   }
 
@@ -273,7 +292,6 @@ export class Offload implements AsyncDisposable {
   /** Starts a worker. @throws OPTION_INVALID */
   work(options: WorkOptions = {}): Worker {
     if (this.#closing !== undefined) throw closed()
-    const name = `${hostname()}:${process.pid}`
     const worker = new Worker(options, {
       open: () => this.#open(),
       clock: this.#clock,
@@ -282,8 +300,8 @@ export class Offload implements AsyncDisposable {
       tasks: this.#tasks,
       enqueue: (task, input, enqueueOptions) => this.enqueue(task, input, enqueueOptions),
       resultBytes: this.#payloadBytes,
-      name,
-      beacon: this.#beaconOf(name),
+      name: `${hostname()}:${process.pid}`,
+      beacon: this.#beaconOf(presenceKinds.workers),
       observer: this.observer,
       logsAttempts: this.#logsAttempts,
       beside: (signal) => this.schedules.tick(signal),
@@ -311,10 +329,10 @@ export class Offload implements AsyncDisposable {
     this.observer?.close?.()
   }
 
-  #beaconOf(name: string): Beacon | undefined {
+  #beaconOf(kind: PresenceKind): Beacon | undefined {
     if (this.#presenceMs === undefined) return undefined
-    const id = `${name}:${randomUUID().slice(0, 8)}`
-    return new Beacon({ open: () => this.#open(), clock: this.#clock, id, everyMs: this.#presenceMs })
+    const id = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`
+    return new Beacon({ open: () => this.#open(), clock: this.#clock, kind, id, everyMs: this.#presenceMs })
   }
 
   /** Opened once; tried anew after a failure. */

@@ -10,7 +10,7 @@ import { openSqlite } from '../src/backends/sqlite/index.ts'
 import { systemClock } from '../src/clock.ts'
 import { offload, task } from '../src/index.ts'
 import { silentLogger } from '../src/log.ts'
-import { KIND } from '../src/presence/beacon.ts'
+import { presenceKinds } from '../src/presence/beacon.ts'
 import { LeastPowerServer } from '../src/testing/least-power-broker.ts'
 
 let folder: string
@@ -66,7 +66,7 @@ test('a worker that was killed is seen no more, and another one forgets it', asy
   queue.work()
   const backend = await openSqlite(file, options)
   await until(async () => {
-    const kept = await backend.documents?.list({ kind: KIND })
+    const kept = await backend.documents?.list({ kind: presenceKinds.workers })
     expect(kept?.map(({ value }) => JSON.parse(value).pid)).toEqual([process.pid])
   })
   await backend.close()
@@ -80,8 +80,13 @@ test('a worker that the others took for gone comes back at its next beat', async
   const [before] = await queue.workers()
   const backend = await openSqlite(file, options)
   await until(async () => {
-    const [found] = (await backend.documents?.list({ kind: KIND })) ?? []
-    const change = { kind: KIND, name: found?.name ?? '', expected: found?.version ?? 0, value: undefined }
+    const [found] = (await backend.documents?.list({ kind: presenceKinds.workers })) ?? []
+    const change = {
+      kind: presenceKinds.workers,
+      name: found?.name ?? '',
+      expected: found?.version ?? 0,
+      value: undefined,
+    }
     expect(await backend.documents?.write([change])).toEqual([true])
   })
   await until(async () => expect((await queue.workers())[0]?.id).toBe(before?.id))
@@ -93,7 +98,7 @@ test('what is no worker in the store is left out', async () => {
   const dueAt = Date.now() + 60_000
   const values = ['nonsense', '{}', '[]', 'null', '{"id":"other","queues":[],"attempts":[]}']
   await backend.documents?.write(
-    values.map((value, nth) => ({ kind: KIND, name: `w${nth}`, expected: 0, value, dueAt })),
+    values.map((value, nth) => ({ kind: presenceKinds.workers, name: `w${nth}`, expected: 0, value, dueAt })),
   )
   await backend.close()
   await using queue = offload({ url: `sqlite:${file}`, tasks: [] })
@@ -105,4 +110,21 @@ test('without a ledger nobody remembers workers, and that is said', async () => 
   const url = { open: async () => ({ broker, close: () => broker.close() }) }
   await using queue = offload({ url, ledger: 'none', tasks: [], logger: silentLogger })
   await expect(queue.workers()).rejects.toMatchObject({ code: 'CAPABILITY_MISSING' })
+})
+
+test('what an autoscaler decides is seen from other processes, the last fifty, until it takes leave', async () => {
+  await using queue = offload({ url: `sqlite:${file}`, tasks: [], presence: 100 })
+  await using looker = offload({ url: `sqlite:${file}`, tasks: [] })
+  const log = queue.tellScaling({ min: 1, max: 8, targetAgeMs: 5000, queues: ['mail'] })
+  await until(async () =>
+    expect(await looker.scalers()).toMatchObject([{ workers: 1, max: 8, decisions: [] }]),
+  )
+  for (let nth = 1; nth <= 60; nth++)
+    log?.note({ at: nth, from: nth, to: nth + 1, reason: 'age', text: `${nth}` })
+  await until(async () => expect(await looker.scalers()).toMatchObject([{ workers: 61, queues: ['mail'] }]))
+  const [seen] = await looker.scalers()
+  expect(seen?.decisions.map(({ at }) => at)).toEqual(Array.from({ length: 50 }, (_, nth) => nth + 11))
+  expect(await looker.workers()).toEqual([])
+  await log?.end()
+  expect(await looker.scalers()).toEqual([])
 })

@@ -9,6 +9,7 @@ import { Session } from './lib/session.ts'
 import type { Theme } from './lib/theme.ts'
 import { setTheme, storedTheme } from './lib/theme.ts'
 import { useData } from './lib/use-data.ts'
+import { AutoscalingPage } from './pages/autoscaling.tsx'
 import { DeadPage } from './pages/dead.tsx'
 import { EnqueuePage } from './pages/enqueue.tsx'
 import { JobPage } from './pages/job.tsx'
@@ -36,6 +37,7 @@ const views: readonly { path: string; title: string; page: (props: { route: Rout
   { path: 'dead', title: 'Dead letters', page: DeadPage },
   { path: 'schedules', title: 'Schedules', page: SchedulesPage },
   { path: 'workers', title: 'Workers', page: WorkersPage },
+  { path: 'autoscaling', title: 'Autoscaling', page: AutoscalingPage },
   { path: 'enqueue', title: 'Enqueue', page: EnqueuePage },
 ]
 

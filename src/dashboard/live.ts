@@ -1,7 +1,7 @@
 import type { Depth } from '../broker.ts'
 import type { Channel } from '../http/channel.ts'
 import { errorCodes, OffloadError } from '../job/errors.ts'
-import type { WorkerView } from '../presence/view.ts'
+import type { ScalerView, WorkerView } from '../presence/view.ts'
 import type { Taken } from './sample.ts'
 import { queueRows, sampleOf } from './sample.ts'
 import type { Live, LiveTrouble, LiveWorkers, QueueRow, Sample } from './shapes.ts'
@@ -14,7 +14,7 @@ const MOST_KEPT = 300
 const MOST_QUEUES = 200
 const MOST_WORKERS = 200
 
-type Source = Pick<DashboardSource, 'depth' | 'queues' | 'tasks' | 'workers'>
+type Source = Pick<DashboardSource, 'depth' | 'queues' | 'scalers' | 'tasks' | 'workers'>
 
 /** Asks the store once a second for all pages that look, and not at all while none does. */
 export class LiveFeed {
@@ -57,6 +57,12 @@ export class LiveFeed {
     try {
       const [depths, workers] = await Promise.all([queuesOf(this.#source), workersOf(this.#source)])
       this.#tell({ at: Date.now(), depths, workers })
+      if ([...this.#pages.values()].includes(true))
+        this.#send(
+          'workers',
+          workersTold(workers, workers === null ? [] : await this.#source.scalers()),
+          true,
+        )
     } catch (error) {
       this.#send('trouble', troubleOf(error))
     }
@@ -68,7 +74,6 @@ export class LiveFeed {
     this.#last = taken
     this.#kept = [...this.#kept.slice(1 - MOST_KEPT), sample]
     this.#send('live', liveOf(sample, rows))
-    if ([...this.#pages.values()].includes(true)) this.#send('workers', workersTold(taken.workers), true)
   }
 
   /** Written once, however many read. */
@@ -108,10 +113,10 @@ function liveOf(sample: Sample, rows: readonly QueueRow[]): Live {
   return { sample, queues, moreQueues: rows.length - queues.length }
 }
 
-function workersTold(workers: readonly WorkerView[] | null): LiveWorkers {
-  if (workers === null) return { workers, moreWorkers: 0 }
+function workersTold(workers: readonly WorkerView[] | null, scalers: readonly ScalerView[]): LiveWorkers {
+  if (workers === null) return { workers, moreWorkers: 0, scalers }
   const told = workers.slice(0, MOST_WORKERS)
-  return { workers: told, moreWorkers: workers.length - told.length }
+  return { workers: told, moreWorkers: workers.length - told.length, scalers }
 }
 
 function troubleOf(error: unknown): LiveTrouble {

@@ -1,7 +1,7 @@
 import type { Depth, Totals } from '../broker.ts'
 import type { JobFault, JobState, LogLine } from '../job/job.ts'
 import type { Percentiles } from '../presence/spread.ts'
-import type { WorkerView } from '../presence/view.ts'
+import type { ScalerView, WorkerView } from '../presence/view.ts'
 import type { ScheduleView } from '../schedule/schedules.ts'
 import type { DashboardAction } from './options.ts'
 
@@ -53,6 +53,8 @@ export interface Live {
 export interface LiveWorkers {
   readonly workers: readonly WorkerView[] | null
   readonly moreWorkers: number
+  /** What decides how many there are. */
+  readonly scalers: readonly ScalerView[]
 }
 
 export interface LiveTrouble {

@@ -4,10 +4,13 @@ import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
 import type { Documents } from '../documents.ts'
 import { version } from '../version.ts'
-import type { WorkerView } from './view.ts'
+import type { Presence } from './view.ts'
 
-/** Workers are documents of this kind; they are no part of a store that is moved. */
-export const KIND = 'worker'
+/** Who is there is a document of one of these kinds, no part of a store that is moved. */
+export const presenceKinds = { workers: 'worker', scalers: 'scaler' } as const
+
+export type PresenceKind = (typeof presenceKinds)[keyof typeof presenceKinds]
+
 /** Who was not seen for so many beats is gone. */
 const MISSED = 3
 /** So many of those are forgotten at a time. */
@@ -15,23 +18,18 @@ const SWEPT = 100
 /** A stop waits so long at most to take leave: a store that is away must not hold it up. */
 const LEAVE_MS = 1000
 
-/** What a worker says of itself; the rest is of its process. */
-export type Told = Omit<
-  WorkerView,
-  'id' | 'host' | 'pid' | 'version' | 'startedAt' | 'seenAt' | 'cpu' | 'memoryBytes'
->
-
 export interface BeaconParts {
   readonly open: () => Promise<Backend>
   readonly clock: Clock
+  readonly kind: PresenceKind
   readonly id: string
   readonly everyMs: number
 }
 
 /**
- * Tells the store that a worker is there and what it does, again and again. Whoever looks sees all workers of all hosts; who
- * was killed is forgotten by the others. Nothing of a job hangs on it: what fails here is tried again at the next beat, and
- * not told, for the worker itself tells that its backend is away.
+ * Tells the store that a worker (or a scaler) is there and what it does, again and again. Whoever looks sees all of all hosts;
+ * who was killed is forgotten by the others. Nothing of a job hangs on it: what fails here is tried again at the next beat,
+ * and not told, for a worker itself tells that its backend is away.
  */
 export class Beacon {
   readonly #parts: BeaconParts
@@ -47,7 +45,7 @@ export class Beacon {
     this.#startedAt = parts.clock.now()
   }
 
-  begin(tell: () => Told): void {
+  begin(tell: () => object): void {
     const { clock, everyMs } = this.#parts
     const beat = (): void => {
       if (this.#isOut) return
@@ -67,11 +65,10 @@ export class Beacon {
     await Promise.race([leaving, sleep(this.#parts.clock, LEAVE_MS)])
   }
 
-  async #beat(tell: () => Told): Promise<void> {
+  async #beat(tell: () => object): Promise<void> {
     const { clock, id, everyMs } = this.#parts
     const now = clock.now()
-    const view: WorkerView = {
-      ...tell(),
+    const presence: Presence = {
       id,
       host: hostname(),
       pid: process.pid,
@@ -80,36 +77,38 @@ export class Beacon {
       seenAt: now,
       ...this.#usage.read(clock.elapsed()),
     }
-    await this.#write(JSON.stringify(view), now + MISSED * everyMs)
+    await this.#write(JSON.stringify({ ...tell(), ...presence }), now + MISSED * everyMs)
     await this.#sweep(now)
   }
 
   async #write(value: string | undefined, dueAt?: number): Promise<void> {
-    const { documents } = await this.#parts.open()
+    const { open, kind, id } = this.#parts
+    const { documents } = await open()
     if (documents === undefined || (value === undefined && this.#version === 0)) return
     const write = async (expected: number): Promise<boolean> => {
-      const change = { kind: KIND, name: this.#parts.id, expected, value }
+      const change = { kind, name: id, expected, value }
       const [isMade] = await documents.write([dueAt === undefined ? change : { ...change, dueAt }])
       if (isMade === true) this.#version = expected + 1
       return isMade === true
     }
     if ((await write(this.#version)) || value === undefined) return
     // Others took this one for gone, or the answer to the last beat was lost.
-    await write(await versionOf(documents, this.#parts.id))
+    await write(await versionOf(documents, kind, id))
   }
 
   async #sweep(now: number): Promise<void> {
-    const { documents } = await this.#parts.open()
-    const gone = await documents?.due({ kind: KIND, at: now, limit: SWEPT })
+    const { open, kind } = this.#parts
+    const { documents } = await open()
+    const gone = await documents?.due({ kind, at: now, limit: SWEPT })
     if (gone === undefined || gone.documents.length === 0) return
     await documents?.write(
-      gone.documents.map(({ name, version: expected }) => ({ kind: KIND, name, expected, value: undefined })),
+      gone.documents.map(({ name, version: expected }) => ({ kind, name, expected, value: undefined })),
     )
   }
 }
 
-async function versionOf(documents: Documents, name: string): Promise<number> {
-  const [found] = await documents.list({ kind: KIND, names: [name] })
+async function versionOf(documents: Documents, kind: PresenceKind, name: string): Promise<number> {
+  const [found] = await documents.list({ kind, names: [name] })
   return found?.version ?? 0
 }
 
@@ -118,7 +117,7 @@ class Usage {
   #cpu = process.cpuUsage()
   #at = performance.now()
 
-  read(elapsed: number): Pick<WorkerView, 'cpu' | 'memoryBytes'> {
+  read(elapsed: number): Pick<Presence, 'cpu' | 'memoryBytes'> {
     const { user, system } = process.cpuUsage(this.#cpu)
     const ms = elapsed - this.#at
     this.#cpu = process.cpuUsage()

@@ -1,17 +1,24 @@
 import type { Percentiles } from './spread.ts'
 
-/** What a worker told of itself last. Times are milliseconds since the epoch where they are instants. */
-export interface WorkerView {
-  /** Of this worker alone, even where a process has many. */
+/** Who told of itself last, and when. Instants are milliseconds since the epoch. */
+export interface Presence {
+  /** Of this one alone, even where a process has many. */
   readonly id: string
-  /** As it stands with the jobs that it runs: `host:pid`. */
-  readonly name: string
   readonly host: string
   readonly pid: number
   /** Of Offload. */
   readonly version: string
   readonly startedAt: number
   readonly seenAt: number
+  /** Of one core, 1 for all of it; by the whole process. */
+  readonly cpu: number
+  readonly memoryBytes: number
+}
+
+/** What a worker told of itself last. */
+export interface WorkerView extends Presence {
+  /** As it stands with the jobs that it runs: `host:pid`. */
+  readonly name: string
   readonly queues: readonly string[]
   readonly state: 'running' | 'degraded' | 'stopping' | 'stopped'
   /** Why it is degraded. */
@@ -37,9 +44,6 @@ export interface WorkerView {
   readonly run: Percentiles | null
   /** Queues that it has slowed since their jobs fail. */
   readonly slowed: readonly SlowedQueue[]
-  /** Of one core, 1 for all of it; by the whole process. */
-  readonly cpu: number
-  readonly memoryBytes: number
   /** The longest that the event loop was late since it was told before. */
   readonly loopDelayMs: number
 }
@@ -56,4 +60,27 @@ export interface RunningAttempt {
   readonly queue: string
   readonly attempt: number
   readonly startedAt: number
+}
+
+/** What an autoscaler told last: how many workers it wants, and what it decided lately. */
+export interface ScalerView extends Presence {
+  /** Those that its workers serve; undefined for all. */
+  readonly queues?: readonly string[]
+  readonly min: number
+  readonly max: number
+  readonly targetAgeMs: number
+  /** Wanted now. */
+  readonly workers: number
+  /** The newest last: so many at most. */
+  readonly decisions: readonly ScalingDecision[]
+}
+
+export interface ScalingDecision {
+  readonly at: number
+  readonly from: number
+  readonly to: number
+  /** One word. */
+  readonly reason: string
+  /** One sentence with the figures. */
+  readonly text: string
 }

@@ -9,8 +9,9 @@ import { toMs } from '../duration.ts'
 import type { Ending } from '../job/state.ts'
 import type { Logger } from '../log.ts'
 import type { Observer, WorkerState } from '../observe/observer.ts'
-import type { Beacon, Told } from '../presence/beacon.ts'
+import type { Beacon } from '../presence/beacon.ts'
 import { Spread } from '../presence/spread.ts'
+import type { Presence, WorkerView } from '../presence/view.ts'
 import type { AnyTask, Enqueue } from '../task.ts'
 import { Attempt } from './attempt.ts'
 import { Circuits } from './circuits.ts'
@@ -211,7 +212,7 @@ export class Worker {
   }
 
   /** What it says of itself to the store. */
-  #told(): Told {
+  #told(): Omit<WorkerView, keyof Presence> {
     const elapsed = this.#parts.clock.elapsed()
     const loopDelayMs = this.#longestDelayMs
     this.#longestDelayMs = 0

@@ -44,6 +44,9 @@ describe.skipIf(lacksBrowser)('every page', () => {
     await expect.poll(async () => (await queue.get(running.id))?.state).toBe('running')
     await queue.enqueue(mail, { to: 'later@example.com' }, { delay: '1h' })
     await queue.pause('mail')
+    queue
+      .tellScaling({ min: 1, max: 8, targetAgeMs: 5000 })
+      ?.note({ at: Date.now(), from: 1, to: 2, reason: 'age', text: 'the oldest job waits for 6 s: 1 more' })
     Object.assign(ids, { dead: failing[0]?.id, content: built.id, running: running.id })
   }, 60_000)
 
@@ -61,6 +64,7 @@ describe.skipIf(lacksBrowser)('every page', () => {
     { name: 'dead', place: () => 'dead', until: 'HANDLER_FAILED' },
     { name: 'schedules', place: () => 'schedules', until: 'nightly.report' },
     { name: 'workers', place: () => 'workers', until: 'What runs now' },
+    { name: 'autoscaling', place: () => 'autoscaling', until: 'the oldest job waits' },
     { name: 'enqueue', place: () => 'enqueue?task=payment.charge', until: 'As the customer sees it' },
     { name: 'nowhere', place: () => 'nowhere', until: 'There is no view' },
   ]
