@@ -14,6 +14,8 @@ export const units: Unit[] = [
   { path: 'src/log.ts', level: 0 },
   { path: 'src/version.ts', level: 0 },
   { path: 'src/batch.ts', level: 0 },
+  { path: 'src/autoscale/reading.ts', level: 0 },
+  { path: 'src/autoscale/policy.ts', level: 0, alsoImports: ['src/autoscale/reading.ts'] },
   { path: 'src/job/', level: 0, alsoImports: ['src/duration.ts'] },
   { path: 'src/duration.ts', level: 0, alsoImports: ['src/job/'] },
 
