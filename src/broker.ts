@@ -17,8 +17,15 @@ export interface Broker {
   close(): Promise<void>
 }
 
-/** How many waiting jobs (queued and scheduled) a queue may hold. */
-export type Room = (queue: string) => number
+/** Of jobs that wait: queued and scheduled. */
+export interface Amount {
+  readonly jobs: number
+  /** Of their payloads, in UTF-8. */
+  readonly bytes: number
+}
+
+/** As much as may wait in a queue: a job that would make it more is refused. */
+export type Room = (queue: string) => Amount
 
 export interface Want {
   /** At most so many jobs. */
@@ -43,6 +50,8 @@ export interface Accepted {
    * tenant. `tooLarge`: refused, no message of this server holds so much.
    */
   readonly status: 'queued' | 'duplicate' | 'full' | 'mismatch' | 'taken' | 'tooLarge'
+  /** Of `full`: which limit of the queue was met; neither where it is one of the server's own. */
+  readonly limit?: keyof Amount
 }
 
 /** A job in a worker's hands. */
@@ -79,6 +88,8 @@ export interface Depth {
   readonly running: number | null
   readonly scheduled: number | null
   readonly dead: number | null
+  /** Of the payloads of queued and scheduled jobs, in UTF-8. */
+  readonly waitingBytes: number | null
   /** Since the acceptance of the oldest job that could start now; null when there is none or it cannot be told. */
   readonly oldestAgeMs: number | null
   readonly paused: boolean

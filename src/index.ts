@@ -1,6 +1,17 @@
 export type { Backend, BackendOptions, Retention } from './backend.ts'
 export type { MessageBroker } from './backends/registry.ts'
-export type { Accepted, Beat, Broker, Claim, Depth, Features, LeaseState, Room, Want } from './broker.ts'
+export type {
+  Accepted,
+  Amount,
+  Beat,
+  Broker,
+  Claim,
+  Depth,
+  Features,
+  LeaseState,
+  Room,
+  Want,
+} from './broker.ts'
 export type {
   Document,
   DocumentChange,

@@ -22,7 +22,8 @@ export interface Ledger {
   outbox(want: OutboxWant): Promise<readonly Job[]>
   /** Jobs that fit, newest first (by acceptance), a page at a time. */
   find(query: FindQuery): Promise<Page>
-  depth(queue: string): Promise<Depth>
+  /** What is in the queues that are named, in their order; else in each that ever had a job or is paused, by name. */
+  depth(queues?: readonly string[]): Promise<readonly Depth[]>
   act(action: Action): Promise<Acted>
   /**
    * Events in order from after `after` (from now when undefined), in batches, until `signal` aborts. With

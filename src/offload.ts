@@ -90,11 +90,11 @@ export class Offload implements AsyncDisposable {
     const schedules = checkSchedules(options.schedules ?? [], this.#tasks)
     this.#openBackend = async () => {
       const backend = await openBackend(url, options.ledger, backendOptions)
-      await powered(backend, this.#tasks.values())
+      await powered(backend, this.#tasks.values(), options.limits?.waitingBytes !== undefined)
       return openedWith(backend, schedules, { clock, payloadBytes: this.#payloadBytes })
     }
     const newId = idMaker((bytes) => void randomFillSync(bytes))
-    const room = roomOf(options.limits?.waiting)
+    const room = roomOf(options.limits ?? {}, this.#payloadBytes)
     this.#producer = new Producer({
       open: () => this.#open(),
       clock,
@@ -185,6 +185,11 @@ export class Offload implements AsyncDisposable {
   async depth(queue = 'default'): Promise<Depth> {
     const { broker } = await this.#open()
     return broker.depth(queue)
+  }
+
+  /** What is in every queue that ever had a job, or is paused, by name. @throws CAPABILITY_MISSING where no ledger knows */
+  async queues(): Promise<Depth[]> {
+    return [...(await (await this.#ledger()).depth())]
   }
 
   /** `cancelling`: its handler runs and was told by its signal. */

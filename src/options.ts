@@ -1,6 +1,7 @@
 import type { Retention } from './backend.ts'
 import { defaultRetention } from './backend.ts'
 import type { MessageBroker } from './backends/registry.ts'
+import type { Room } from './broker.ts'
 import type { Duration } from './duration.ts'
 import { toMs } from './duration.ts'
 import { OffloadError } from './job/errors.ts'
@@ -28,6 +29,11 @@ export interface LimitOptions {
   readonly payloadBytes?: number
   /** Waiting jobs of a queue, for all queues or by name. @default 1000000 */
   readonly waiting?: number | Readonly<Record<string, number>>
+  /**
+   * Of the payloads of the waiting jobs of a queue, in UTF-8 bytes, for all queues or by name: a job that would make it more is
+   * refused. At least `payloadBytes`. @default none
+   */
+  readonly waitingBytes?: number | Readonly<Record<string, number>>
   /** How long a call on a backend that does not answer may take. @default '5s' */
   readonly timeout?: Duration
 }
@@ -65,15 +71,34 @@ export function positive(value: number, option: string): number {
   throw new OffloadError('OPTION_INVALID', `${option} must be a whole number above 0, not ${String(value)}`)
 }
 
-export function roomOf(waiting: LimitOptions['waiting'] = DEFAULT_WAITING): (queue: string) => number {
-  if (typeof waiting === 'number') {
-    const limit = positive(waiting, 'limits.waiting')
+/** @throws OPTION_INVALID */
+export function roomOf({ waiting, waitingBytes }: LimitOptions, payloadBytes: number): Room {
+  const jobs = byQueue(waiting, 'limits.waiting', DEFAULT_WAITING, positive)
+  const bytes = byQueue(waitingBytes, 'limits.waitingBytes', Number.POSITIVE_INFINITY, (limit, option) => {
+    if (positive(limit, option) >= payloadBytes) return limit
+    throw new OffloadError(
+      'OPTION_INVALID',
+      `${option} must be at least limits.payloadBytes, which is ${payloadBytes}: there would never be room for a payload of that size`,
+    )
+  })
+  return (queue) => ({ jobs: jobs(queue), bytes: bytes(queue) })
+}
+
+function byQueue(
+  given: LimitOptions['waiting'],
+  option: string,
+  otherwise: number,
+  checked: (limit: number, option: string) => number,
+): (queue: string) => number {
+  if (given === undefined) return () => otherwise
+  if (typeof given === 'number') {
+    const limit = checked(given, option)
     return () => limit
   }
   const limits = new Map(
-    Object.entries(waiting).map(([queue, limit]) => [queue, positive(limit, `limits.waiting.${queue}`)]),
+    Object.entries(given).map(([queue, limit]) => [queue, checked(limit, `${option}.${queue}`)]),
   )
-  return (queue) => limits.get(queue) ?? DEFAULT_WAITING
+  return (queue) => limits.get(queue) ?? otherwise
 }
 
 export function retentionOf(options: RetentionOptions = {}): Retention {

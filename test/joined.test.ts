@@ -131,6 +131,8 @@ test('a message broker needs its ledger named, or a plain no', async () => {
   await none.ready()
   expect(warned.join()).toContain('gives up status, results, progress, cancel')
   await expect(none.get('x')).rejects.toMatchObject({ code: 'CAPABILITY_MISSING' })
-  await none.close()
-  await silent.close()
+  const limits = { waitingBytes: 1_000_000 }
+  const limited = offload({ url: through(server), ledger: 'none', tasks: [], logger, limits })
+  await expect(limited.ready()).rejects.toMatchObject({ code: 'CAPABILITY_MISSING' })
+  for (const queue of [none, silent, limited]) await queue.close()
 })

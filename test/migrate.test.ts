@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { startRedis } from '../scripts/servers/redis.ts'
 import type { Backend, BackendOptions } from '../src/backend.ts'
 import { defaultRetention } from '../src/backend.ts'
+import { depthIn } from '../src/backends/database.ts'
 import { MemoryStore, openMemory } from '../src/backends/memory/index.ts'
 import { openBackend } from '../src/backends/registry.ts'
 import { systemClock } from '../src/clock.ts'
@@ -130,10 +131,10 @@ describe.each(targets)('from sqlite to %s', (_, url) => {
     expect(await all(to)).toEqual(before)
     expect(await documents(to)).toEqual(papers)
     expect([await all(from), await documents(from)]).toEqual([[], []])
-    expect(await ledgerOf(to).depth('fresh')).toMatchObject({ ready: 3, paused: true })
-    expect(await ledgerOf(to).depth('tried')).toMatchObject({ ready: 1, scheduled: 1, paused: false })
-    expect((await ledgerOf(to).depth('empty')).paused).toBe(true)
-    expect((await ledgerOf(from).depth('tried')).paused).toBe(true)
+    expect(await depthIn(ledgerOf(to), 'fresh')).toMatchObject({ ready: 3, paused: true })
+    expect(await depthIn(ledgerOf(to), 'tried')).toMatchObject({ ready: 1, scheduled: 1, paused: false })
+    expect((await depthIn(ledgerOf(to), 'empty')).paused).toBe(true)
+    expect((await depthIn(ledgerOf(from), 'tried')).paused).toBe(true)
     expect(await take(to, 'tried')).toEqual([])
     expect(
       await ledgerOf(to).record([
@@ -189,7 +190,7 @@ test.each([false, true])(
       expect(await all(to)).toEqual(before)
       expect(await documents(to)).toEqual(papers)
       expect([await all(from), await documents(from)]).toEqual([[], []])
-      expect((await ledgerOf(to).depth('tried')).paused).toBe(false)
+      expect((await depthIn(ledgerOf(to), 'tried')).paused).toBe(false)
       if (!isDead) break
       deaths++
     }
@@ -234,7 +235,7 @@ describe.each(targets.slice(1))('the program, killed again and again, moves to %
     while (runs.size < COUNT) await wait(5)
     while ((await queue.depth('q')).running !== 0) await wait(5)
     expect([...runs.values()].every((times) => times === 1)).toBe(true)
-    expect(await ledgerOf(from).depth('q')).toMatchObject({ ready: 0, running: 0, scheduled: 0, dead: 0 })
+    expect(await depthIn(ledgerOf(from), 'q')).toMatchObject({ ready: 0, running: 0, scheduled: 0, dead: 0 })
     expect(kills).toBeGreaterThan(1)
   }, 120_000)
 })
@@ -248,10 +249,10 @@ describe('a move is refused', () => {
       code: 'MOVE_REFUSED',
       message: expect.stringContaining('worker host-7 (1)'),
     })
-    expect((await ledgerOf(from).depth('q')).paused).toBe(false)
+    expect((await depthIn(ledgerOf(from), 'q')).paused).toBe(false)
     expect(await all(to)).toEqual([])
     const moving = migrate(from, to, { ...how, waitMs: 60_000 })
-    while ((await ledgerOf(from).depth('q')).paused !== true) await wait(1)
+    while ((await depthIn(ledgerOf(from), 'q')).paused !== true) await wait(1)
     if (claim !== undefined) await ledgerOf(from).settle([{ claim, type: 'retry', runAt: Date.now(), fault }])
     await moving
     expect((await all(to)).map(({ id, attempt }) => [id, attempt])).toEqual([
@@ -270,7 +271,7 @@ describe('a move is refused', () => {
       message: expect.stringContaining('one store'),
     })
     expect(await all(from)).toEqual(before)
-    expect((await ledgerOf(from).depth('tried')).paused).toBe(false)
+    expect((await depthIn(ledgerOf(from), 'tried')).paused).toBe(false)
   })
 
   test('to another place while one is not finished, unless that is forgotten', async () => {
@@ -340,7 +341,7 @@ test('jobs of a key run in the order in which they were accepted, delayed ones a
     jobs(450, { key: 'k', priority: 4 }).map((job, nth) => (nth % 3 === 0 ? { ...job, ...later } : job)),
   )
   await migrate(from, to, how)
-  while ((await ledgerOf(to).depth('q')).scheduled !== 0) await wait(5)
+  while ((await depthIn(ledgerOf(to), 'q')).scheduled !== 0) await wait(5)
   const order: string[] = []
   for (let [claim] = await take(to, 'q'); claim !== undefined; [claim] = await take(to, 'q')) {
     order.push(claim.job.id)

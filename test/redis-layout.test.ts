@@ -61,7 +61,7 @@ async function open(): Promise<Store> {
     async forget() {
       for (let rounds = 0; rounds < 40; rounds++) {
         await clock.advance(6000)
-        await ledgerOf(backend).depth('q')
+        await ledgerOf(backend).depth(['q'])
       }
     },
   }
@@ -190,7 +190,7 @@ if (redis !== undefined)
       expect((await store.take(10)).map(({ job }) => job.id)).toEqual([good.id])
       expect((await ledger.find({})).jobs.map(({ id }) => id)).toEqual([good.id])
       await store.clock.advance(40_000)
-      await ledger.depth('q')
+      await ledger.depth(['q'])
       expect((await store.take(10)).map(({ job }) => job.id)).toEqual([good.id])
     })
   })

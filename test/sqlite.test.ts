@@ -164,6 +164,28 @@ describe('the file', () => {
     }
   })
 
+  test('of an older schema knows how many bytes wait in it', async () => {
+    const path = newFile()
+    const db = new DatabaseSync(path)
+    const before = 5
+    for (const migration of migrations.slice(0, before - FIRST_VERSION + 1)) db.exec(migration)
+    db.exec(`pragma user_version = ${before}; pragma application_id = ${0x6f666c64}`)
+    const insert = db.prepare(
+      `insert into jobs (seq, id, queue, task, priority, created, max_attempts, rank, payload)
+       values (?, 'job ' || ?, ?, 't', 4, 0, 3, 0, ?)`,
+    )
+    const queues = ['default', 'default', 'default', 'other', 'default']
+    for (const [nth, queue] of queues.entries()) insert.run(nth + 1, nth + 1, queue, '"é"')
+    db.exec(`insert into ready values (1, 2, 'default', 0, 0, 0, null, null, null);
+      insert into waiting values (3, 0, 9000000000000, 0, 0, null);
+      insert into ready values (4, 4, 'other', 0, 0, 0, null, null, null);
+      insert into ended values (5, 5, 'default', 3, ${Date.now()}, 1, 1, 0)`)
+    db.close()
+    const { broker } = await open(path)
+    expect((await broker.depth('default')).waitingBytes).toBe(3 * 4)
+    expect((await broker.depth('other')).waitingBytes).toBe(4)
+  })
+
   test('of a pre-release is refused and left as it is', async () => {
     const path = newFile()
     look(path, 'create table jobs (seq integer primary key)')

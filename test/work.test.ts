@@ -336,6 +336,24 @@ test('one bad job in a batch fails alone; a full queue and a repeated id say so'
   })
 })
 
+test('a queue without room for the bytes of a job names the limit, and takes one that fits', async () => {
+  const text = task('text', { input: z.string(), run: () => {} })
+  const queue = offload({
+    url: `sqlite:${join(folder, `${++files}.db`)}`,
+    tasks: [text],
+    limits: { payloadBytes: 60, waitingBytes: { default: 100 } },
+  })
+  opened.push(queue)
+  await queue.enqueue(text, 'x'.repeat(58))
+  await expect(queue.enqueue(text, 'x'.repeat(39))).rejects.toMatchObject({
+    code: 'QUEUE_FULL',
+    queue: 'default',
+    message: expect.stringContaining('limit of 100 bytes'),
+  })
+  await queue.enqueue(text, 'x'.repeat(38))
+  expect((await queue.depth()).waitingBytes).toBe(100)
+})
+
 test('dead letters are driven again in bulk, and a wait that is too short says so', async () => {
   let mended = false
   const later = task('later', {

@@ -1,5 +1,5 @@
 import type { Backend } from '../backend.ts'
-import type { Broker, Features } from '../broker.ts'
+import type { Broker, Depth, Features } from '../broker.ts'
 import type { Documents } from '../documents.ts'
 import { OffloadError } from '../job/errors.ts'
 import type { JobEvent, JobEventType, Ledger } from '../ledger.ts'
@@ -36,10 +36,16 @@ export function databaseBackend(
     },
     settle: (settlements) => ledger.settle(settlements),
     renew: (beats, leaseMs) => ledger.renew(beats, leaseMs),
-    depth: (queue) => ledger.depth(queue),
+    depth: (queue) => depthIn(ledger, queue),
     close: () => ledger.close(),
   }
   return { broker, ledger, documents: ledger.documents, close: () => ledger.close() }
+}
+
+export async function depthIn(ledger: Ledger, queue: string): Promise<Depth> {
+  const [depth] = await ledger.depth([queue])
+  if (depth === undefined) throw new Error(`the ledger told nothing of queue "${queue}"`)
+  return depth
 }
 
 /** Events after a number: `next` continues, `gap` says that some in between are gone. */

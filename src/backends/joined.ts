@@ -6,6 +6,7 @@ import type { Job } from '../job/job.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Logger } from '../log.ts'
 import { Acknowledger } from './acknowledger.ts'
+import { depthIn } from './database.ts'
 import { Sweep } from './sweep.ts'
 
 /** So many permits are spent at once: no ledger takes more jobs. */
@@ -72,7 +73,7 @@ export function joined(
       return settled
     },
     renew: (beats, leaseMs) => ledger.renew(beats, leaseMs),
-    depth: (queue) => ledger.depth(queue),
+    depth: (queue) => depthIn(ledger, queue),
     close: () => close(),
   }
   const watched: Ledger = {

@@ -38,7 +38,7 @@ export const errorCodes = {
   PAYLOAD_INVALID: 'The payload holds what JSON cannot carry.',
   PAYLOAD_TOO_LARGE: 'The payload is over the size limit.',
   PAYLOAD_UNDECODABLE: 'The stored payload cannot be read back.',
-  QUEUE_FULL: 'The queue holds as many waiting jobs as it may.',
+  QUEUE_FULL: 'The queue holds as many waiting jobs, or bytes of their payloads, as it may.',
   RESULT_INVALID: 'The result of the handler cannot be stored.',
   RESULT_PENDING: 'The job has not ended yet.',
   RESULT_TIMEOUT: 'The job did not end within the time that was waited.',
@@ -99,15 +99,20 @@ export class OffloadError extends Error {
 /** The queue is at its limit: answer 503 and try again after `retryAfterMs`. */
 export class QueueFullError extends OffloadError {
   override readonly name = 'QueueFullError'
-  constructor(queue: string, limit: number) {
-    super(
-      'QUEUE_FULL',
-      `queue "${queue}" holds its limit of ${limit} waiting jobs; try again later, add workers, or raise limits.waiting`,
-      {
-        queue,
-        retryAfterMs: 1000,
-      },
-    )
+
+  /** @param of what the limit counts: waiting jobs, or the bytes of their payloads */
+  constructor(queue: string, limit: number, of: 'jobs' | 'bytes' = 'jobs') {
+    const [holds, option] = {
+      jobs: [`holds its limit of ${limit} waiting jobs`, 'limits.waiting'],
+      bytes: [
+        `has no room for the job within its limit of ${limit} bytes of waiting payloads`,
+        'limits.waitingBytes',
+      ],
+    }[of]
+    super('QUEUE_FULL', `queue "${queue}" ${holds}; try again later, add workers, or raise ${option}`, {
+      queue,
+      retryAfterMs: 1000,
+    })
   }
 }
 

@@ -70,6 +70,10 @@ export type JobState = 'scheduled' | 'queued' | 'running' | 'done' | 'dead' | 'c
 
 export const jobStates: readonly JobState[] = ['scheduled', 'queued', 'running', 'done', 'dead', 'cancelled']
 
+export function isWaiting(state: JobState): boolean {
+  return state === 'queued' || state === 'scheduled'
+}
+
 /** An ended job is never run again by itself. */
 export function isEnded(state: JobState): boolean {
   return state === 'done' || state === 'dead' || state === 'cancelled'

@@ -75,8 +75,7 @@ export async function whatToMove(from: Backend): Promise<{
 }> {
   const { ledger, documents } = storeOf(from)
   const { counts, queues, running } = await survey(ledger, new Set())
-  const paused: string[] = []
-  for (const queue of queues) if ((await ledger.depth(queue)).paused === true) paused.push(queue)
+  const paused = await pausedOf(ledger, [...queues])
   const all = await documentsIn(documents)
   return {
     jobs: counts,
@@ -151,10 +150,11 @@ class Move {
   }
 
   async #idle(): Promise<readonly string[]> {
-    const idle: string[] = []
-    for (const { queue, paused } of this.#journal.queues)
-      if (!paused && (await this.#to.ledger.depth(queue)).paused === true) idle.push(queue)
-    return idle
+    const ours = this.#journal.queues.filter(({ paused }) => !paused)
+    return pausedOf(
+      this.#to.ledger,
+      ours.map(({ queue }) => queue),
+    )
   }
 
   async #pause(queues: Iterable<string>): Promise<void> {
@@ -181,6 +181,10 @@ class Move {
       await sleep(clock, LOOK_MS)
     }
   }
+}
+
+async function pausedOf(ledger: Ledger, queues: readonly string[]): Promise<string[]> {
+  return (await ledger.depth(queues)).filter(({ paused }) => paused).map(({ queue }) => queue)
 }
 
 /** Who runs how many, as a message says it. */

@@ -1,3 +1,4 @@
+import type { Depth } from '../broker.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Journal, KnownQueue } from './journal.ts'
 
@@ -9,7 +10,7 @@ export async function pauseQueues(
   queues: readonly string[],
 ): Promise<void> {
   if (queues.length === 0) return
-  const known = await Promise.all(queues.map((queue) => lookAt(from, journal, queue)))
+  const known = (await from.depth(queues)).map((depth) => knownAs(depth, journal))
   // Before the pause: a kill in between must not make ours look like one that was there.
   await journal.note(known)
   for (const { queue } of known) await from.act({ type: 'pause', queue })
@@ -19,10 +20,9 @@ export async function pauseQueues(
 }
 
 /** A pause that was seen before is ours or theirs as it was then; one that was lifted since is over. */
-async function lookAt(from: Ledger, journal: Journal, queue: string): Promise<KnownQueue> {
-  const isPaused = (await from.depth(queue)).paused === true
+function knownAs({ queue, paused }: Depth, journal: Journal): KnownQueue {
   const before = journal.queues.find((one) => one.queue === queue)
-  return before !== undefined && isPaused ? before : { queue, paused: isPaused, carried: false }
+  return before !== undefined && paused ? before : { queue, paused, carried: false }
 }
 
 /** Lifts the pauses that are ours: nothing was moved. */

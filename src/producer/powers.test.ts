@@ -118,6 +118,18 @@ describe('tasks for a broker without a ledger', () => {
     expect(kept.closed()).toBe(0)
   })
 
+  test('are refused where the bytes that wait are limited: nobody can count them', async () => {
+    const backend = backendWith(weak)
+    await expect(powered(backend, [], true)).rejects.toMatchObject({
+      code: 'CAPABILITY_MISSING',
+      message:
+        "weak with ledger: 'none' cannot count the bytes that wait: name a ledger, or leave out limits.waitingBytes",
+    })
+    expect(backend.closed()).toBe(1)
+    const kept = backendWith(weak, anyLedger)
+    expect(await powered(kept, [], true)).toBe(kept)
+  })
+
   test('are taken where they ask for nothing', async () => {
     const backend = backendWith(weak)
     expect(await powered(backend, [plain])).toBe(backend)

@@ -30,10 +30,24 @@ export function checkJob(job: Job, { broker, ledger }: Backend, now: number): vo
   if (lacks !== undefined) throw missing(broker.name, lacks, job.task)
 }
 
-/** What tasks ask for is refused at the start already; the backend is closed then. @throws CAPABILITY_MISSING */
-export async function powered(backend: Backend, tasks: Iterable<AnyTask>): Promise<Backend> {
+/**
+ * What tasks and limits ask for is refused at the start already; the backend is closed then.
+ * @param limitsBytes whether the bytes that wait are limited @throws CAPABILITY_MISSING
+ */
+export async function powered(
+  backend: Backend,
+  tasks: Iterable<AnyTask>,
+  limitsBytes = false,
+): Promise<Backend> {
   if (backend.ledger !== undefined) return backend
   const { name, features } = backend.broker
+  if (limitsBytes) {
+    await backend.close()
+    throw new CapabilityError(
+      'CAPABILITY_MISSING',
+      `${name} with ledger: 'none' cannot count the bytes that wait: name a ledger, or leave out limits.waitingBytes`,
+    )
+  }
   for (const task of tasks) {
     const lacks =
       lackOf(features, task.priority, task.isKeyed) ??

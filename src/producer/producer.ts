@@ -106,10 +106,14 @@ export class Producer {
     }
   }
 
-  #refusalOf({ id, status }: Accepted, { queue }: Job, task: AnyTask): OffloadError | undefined {
+  #refusalOf(
+    { id, status, limit = 'jobs' }: Accepted,
+    { queue }: Job,
+    task: AnyTask,
+  ): OffloadError | undefined {
     switch (status) {
       case 'full':
-        return new QueueFullError(queue, this.#options.room(queue))
+        return new QueueFullError(queue, this.#options.room(queue)[limit], limit)
       case 'mismatch':
         return mismatch(id, task)
       case 'taken':

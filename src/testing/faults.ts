@@ -1,4 +1,4 @@
-import type { Room } from '../broker.ts'
+import type { Amount, Room } from '../broker.ts'
 import type { Clock } from '../clock.ts'
 import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
@@ -109,7 +109,7 @@ export class FaultPlan implements Faults {
 
   room(room: Room | undefined): Room {
     const full = new Set(this.#full.values())
-    return (queue) => (full.has(queue) ? 0 : (room?.(queue) ?? Number.POSITIVE_INFINITY))
+    return (queue) => (full.has(queue) ? NONE : (room?.(queue) ?? ANY))
   }
 
   clear(): void {
@@ -125,6 +125,9 @@ export class FaultPlan implements Faults {
     this.#planned.push({ fault, of })
   }
 }
+
+const NONE: Amount = { jobs: 0, bytes: 0 }
+const ANY: Amount = { jobs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
 
 const nameOf = (of: AnyTask | string): string => (typeof of === 'string' ? of : of.name)
 

@@ -172,6 +172,7 @@ class Connection implements Broker {
       running: null,
       scheduled: null,
       dead: null,
+      waitingBytes: null,
       oldestAgeMs: null,
       paused: false,
       exact: true,

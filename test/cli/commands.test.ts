@@ -202,6 +202,25 @@ test('many dead letters are redriven in steps that are told on stderr', async ()
   expect([code, out, err]).toEqual([0, 'purged 1200\n', 'purging: 500 of 1200\npurging: 1000 of 1200\n'])
 })
 
+test('depth tells of every queue that was ever used, however many jobs of others are newer', async () => {
+  const desk = new Desk()
+  await desk.run('enqueue', 'a', '--queue', 'old', '--id', 'one')
+  await desk.run('cancel', 'one')
+  const crowd = task('crowd', { input: z.number(), run: () => {} })
+  await using queue = offload({ url: `sqlite:${join(desk.folder, 'jobs.db')}`, tasks: [crowd] })
+  await queue.enqueueMany(
+    crowd,
+    Array.from({ length: 300 }, (_, n) => ({ input: n })),
+  )
+  expect((await queue.queues()).map(({ queue: name }) => name)).toEqual(['default', 'old'])
+  expect(await desk.json('depth')).toMatchObject({
+    queues: [
+      { queue: 'default', ready: 300 },
+      { queue: 'old', ready: 0, dead: 0 },
+    ],
+  })
+})
+
 test('depth tells of the queues that are seen or named, and of a pause', async () => {
   const desk = new Desk()
   await desk.run('enqueue', 'a', '--queue', 'mail')

@@ -2,6 +2,8 @@ import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { offload, task } from '../../src/index.ts'
 import { Desk } from './program.ts'
 
 interface Check {
@@ -109,6 +111,22 @@ test('what may go wrong is a warning', async () => {
   })
   expect(checks.permissions).toMatchObject({ state: 'warn', found: expect.stringContaining('by everybody') })
   expect((await examined(desk, '--url', 'memory:')).checks.url).toMatchObject({ state: 'warn' })
+})
+
+test('a queue that stands still is found behind any number of newer jobs', async () => {
+  const desk = new Desk()
+  await desk.run('enqueue', 'x', '--queue', 'mail')
+  await desk.run('pause', 'mail')
+  const other = task('other', { input: z.number(), queue: 'busy', run: () => {} })
+  await using queue = offload({ url: `sqlite:${join(desk.folder, 'jobs.db')}`, tasks: [other] })
+  await queue.enqueueMany(
+    other,
+    Array.from({ length: 300 }, (_, n) => ({ input: n })),
+  )
+  expect((await examined(desk)).checks.queue).toMatchObject({
+    state: 'warn',
+    found: 'mail has 1 that wait and is paused',
+  })
 })
 
 test('a queue without a worker and a newest job of the future are told', async () => {

@@ -58,7 +58,7 @@ async function passSlowly(clock: VirtualClock, ms: number, backend: Backend | un
   const until = clock.now() + ms
   for (let at = clock.nextAt(); at !== undefined && at <= until; at = clock.nextAt()) {
     await clock.advance(Math.max(0, at - clock.now()))
-    await backend?.ledger?.depth('nothing')
+    await backend?.ledger?.depth(['nothing'])
   }
   await clock.advance(Math.max(0, until - clock.now()))
 }

@@ -156,6 +156,15 @@ for (const door of everyDoor)
       expect(await problem(answer, 503, 'QUEUE_FULL')).toMatchObject({ retryable: true })
     })
 
+    test('a queue whose bytes are used up answers 503 with Retry-After, and takes what still fits', async () => {
+      const shop = await openShop(door, { accept }, { limits: { payloadBytes: 40, waitingBytes: 50 } })
+      expect((await shop.post('/echo', { text: 'x'.repeat(20) })).status).toBe(202)
+      const answer = await shop.post('/echo', { text: 'x'.repeat(20) })
+      expect(answer.headers.get('retry-after')).toBe('1')
+      expect(await problem(answer, 503, 'QUEUE_FULL')).toMatchObject({ retryable: true })
+      expect((await shop.post('/echo', { text: 'x' })).status).toBe(202)
+    })
+
     test('a backend that is away answers 503 with Retry-After, and nothing of the inside', async () => {
       const shop = await openShop(door, { accept })
       await shop.queue.close()

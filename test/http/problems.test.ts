@@ -216,6 +216,7 @@ test('a full queue and an absent backend are 503 with a time to come back, and t
     body: { type: 'urn:offload:error:queue-full', code: 'QUEUE_FULL' },
   })
   expect(JSON.stringify(problemOf(new QueueFullError('mail', 5)))).not.toContain('mail')
+  expect(new QueueFullError('mail', 500, 'bytes').message).toMatch(/500 bytes .* raise limits\.waitingBytes$/)
 })
 
 test('whatever else is thrown is a 500 without a word about it', () => {

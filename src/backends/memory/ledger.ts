@@ -18,6 +18,7 @@ import type {
   Page,
 } from '../../ledger.ts'
 import { cursorOf, watchEvents } from '../database.ts'
+import { limitMet } from '../room.ts'
 import { memoryDocuments } from './documents.ts'
 import type { Entry } from './entry.ts'
 import { Outbox } from './outbox.ts'
@@ -112,22 +113,8 @@ export class MemoryLedger implements Ledger {
     })
   }
 
-  depth(queue: string): Promise<Depth> {
-    return this.#timely((store) => {
-      let oldest = Number.POSITIVE_INFINITY
-      for (const { open, record } of store.readyIn(queue).items)
-        if (open) oldest = Math.min(oldest, record.createdAt)
-      return {
-        queue,
-        ready: store.count(queue, 'queued'),
-        running: store.count(queue, 'running'),
-        scheduled: store.count(queue, 'scheduled'),
-        dead: store.count(queue, 'dead'),
-        oldestAgeMs: oldest === Number.POSITIVE_INFINITY ? null : Math.max(0, store.now - oldest),
-        paused: store.paused.has(queue),
-        exact: true,
-      }
-    })
+  depth(queues?: readonly string[]): Promise<readonly Depth[]> {
+    return this.#timely((store) => (queues ?? store.queues).map((queue) => depthIn(store, queue)))
   }
 
   act(action: Action): Promise<Acted> {
@@ -205,10 +192,27 @@ function accept(store: MemoryStore, job: Job, room: Room | undefined): Accepted 
   }
   const named = store.entries.get(id)?.record
   if (named !== undefined) return { id, status: named.tenant === tenant ? 'duplicate' : 'taken' }
-  const waiting = store.count(queue, 'queued') + store.count(queue, 'scheduled')
-  if (room !== undefined && waiting >= room(queue)) return { id, status: 'full' }
+  const limit = room && limitMet(store.waitingIn(queue), Buffer.byteLength(job.payload), room(queue))
+  if (limit !== undefined) return { id, status: 'full', limit }
   store.accept(job)
   return { id, status: 'queued' }
+}
+
+function depthIn(store: MemoryStore, queue: string): Depth {
+  let oldest = Number.POSITIVE_INFINITY
+  for (const { open, record } of store.readyIn(queue).items)
+    if (open) oldest = Math.min(oldest, record.createdAt)
+  return {
+    queue,
+    ready: store.count(queue, 'queued'),
+    running: store.count(queue, 'running'),
+    scheduled: store.count(queue, 'scheduled'),
+    dead: store.count(queue, 'dead'),
+    waitingBytes: store.waitingIn(queue).bytes,
+    oldestAgeMs: oldest === Number.POSITIVE_INFINITY ? null : Math.max(0, store.now - oldest),
+    paused: store.paused.has(queue),
+    exact: true,
+  }
 }
 
 function held(store: MemoryStore, { job, fence }: Settlement['claim']): Entry | undefined {

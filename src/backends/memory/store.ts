@@ -1,7 +1,8 @@
 import type { BackendOptions } from '../../backend.ts'
+import type { Amount } from '../../broker.ts'
 import { followUps } from '../../job/follow-up.ts'
 import type { Job, JobFault, JobRecord, JobState } from '../../job/job.ts'
-import { isEnded } from '../../job/job.ts'
+import { isEnded, isWaiting } from '../../job/job.ts'
 import { arrivalOf } from '../../job/past.ts'
 import type { Move } from '../../job/state.ts'
 import { move, rankAfter } from '../../job/state.ts'
@@ -39,7 +40,7 @@ export class MemoryStore {
   outbox: Outbox | undefined
   readonly #ready = new Map<string, Heap<Entry>>()
   readonly #lines = new Map<string, Map<string, Line>>()
-  readonly #counts = new Map<string, Record<JobState, number>>()
+  readonly #counts = new Map<string, Record<JobState | 'waitingBytes', number>>()
   readonly #ended = { done: new Set<Entry>(), dead: new Set<Entry>(), cancelled: new Set<Entry>() }
   readonly #alarms = new Heap<Timed>(byTime)
   readonly #startable = new Set<string>()
@@ -57,8 +58,18 @@ export class MemoryStore {
     return this.options.clock.now()
   }
 
+  /** Each that ever had a job, or is paused. */
+  get queues(): string[] {
+    return [...new Set([...this.#counts.keys(), ...this.paused])].sort()
+  }
+
   count(queue: string, state: JobState): number {
     return this.#counts.get(queue)?.[state] ?? 0
+  }
+
+  waitingIn(queue: string): Amount {
+    const { queued = 0, scheduled = 0, waitingBytes = 0 } = this.#counts.get(queue) ?? {}
+    return { jobs: queued + scheduled, bytes: waitingBytes }
   }
 
   readyIn(queue: string): Heap<Entry> {
@@ -202,7 +213,7 @@ export class MemoryStore {
       attempt,
       at: this.now,
     })
-    if (deadline !== undefined && deadline <= this.now && (state === 'scheduled' || state === 'queued')) {
+    if (deadline !== undefined && deadline <= this.now && isWaiting(state)) {
       const message = `not started before its deadline ${new Date(deadline).toISOString()}`
       this.apply(entry, { type: 'overdue', fault: fault('DEADLINE_PASSED', 'DeadlinePassed', message) })
     } else if (dueAt !== undefined && dueAt <= this.now) {
@@ -217,10 +228,9 @@ export class MemoryStore {
 
   #alarm(entry: Entry): void {
     const { record } = entry
-    const waits = record.state === 'scheduled' || record.state === 'queued'
     const at = Math.min(
       record.dueAt ?? Number.POSITIVE_INFINITY,
-      (waits ? record.deadline : undefined) ?? Number.POSITIVE_INFINITY,
+      (isWaiting(record.state) ? record.deadline : undefined) ?? Number.POSITIVE_INFINITY,
     )
     if (at >= entry.alarmAt) return
     entry.alarmAt = at
@@ -258,13 +268,14 @@ export class MemoryStore {
     this.readyIn(entry.record.queue).push(entry)
   }
 
-  #count({ queue, state }: JobRecord, by: number): void {
+  #count({ queue, state, payload }: JobRecord, by: number): void {
     let counts = this.#counts.get(queue)
     if (counts === undefined) {
-      counts = { scheduled: 0, queued: 0, running: 0, done: 0, dead: 0, cancelled: 0 }
+      counts = { scheduled: 0, queued: 0, running: 0, done: 0, dead: 0, cancelled: 0, waitingBytes: 0 }
       this.#counts.set(queue, counts)
     }
     counts[state] += by
+    if (isWaiting(state)) counts.waitingBytes += by * Buffer.byteLength(payload)
   }
 
   #forgetOld(): void {

@@ -139,6 +139,7 @@ export class Alone implements Broker {
       running: null,
       scheduled: null,
       dead,
+      waitingBytes: null,
       oldestAgeMs: null,
       paused: false,
       exact: true,
@@ -230,7 +231,7 @@ export class Alone implements Broker {
   async #free(queue: string, coming: number, room: Room | undefined): Promise<number> {
     if (room === undefined) return coming
     const { topology, names } = this.#wire
-    const most = room(queue)
+    const most = room(queue).jobs
     const known = this.#counts.get(queue)
     const isFresh = known !== undefined && systemClock.elapsed() - known.at < COUNT_MS
     if (!isFresh || known.count + coming > most) {

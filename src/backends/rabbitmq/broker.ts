@@ -64,6 +64,7 @@ export function besideLedger(wire: Wire, features: Features, logger: Logger): Br
         running: null,
         scheduled: null,
         dead: null,
+        waitingBytes: null,
         oldestAgeMs: null,
         paused: false,
         exact: true,

@@ -31,7 +31,9 @@ interface ArrivingGroup {
   readonly queue: string
   readonly task: string
   readonly priority: number
+  /** How much may wait, where that is limited. */
   readonly room?: number
+  readonly roomBytes?: number
   readonly parent?: string
   readonly due?: number
   /** Of a dead letter: when it died. */
@@ -180,12 +182,20 @@ function groupOf(job: Job, now: number, kind: string, room?: Room): ArrivingGrou
     queue,
     task,
     priority,
-    ...(room === undefined ? {} : { room: room(queue) }),
+    ...(room === undefined ? {} : roomIn(room, queue)),
     ...(isScheduled ? { due: runAt } : {}),
     ...(key === undefined ? {} : { key }),
     ...(isScheduled || key !== undefined ? { header: JSON.stringify(header) } : {}),
     ...(deadline === undefined ? {} : { deadline }),
     ...onceOf(job),
+  }
+}
+
+function roomIn(room: Room, queue: string): Pick<ArrivingGroup, 'room' | 'roomBytes'> {
+  const { jobs, bytes } = room(queue)
+  return {
+    ...(jobs === Number.POSITIVE_INFINITY ? {} : { room: jobs }),
+    ...(bytes === Number.POSITIVE_INFINITY ? {} : { roomBytes: bytes }),
   }
 }
 
@@ -215,7 +225,7 @@ export function acceptedOf(
 
 function refusal(job: Job, why: string, before: string, isAgain: boolean): Accepted {
   const { id, tenant, idempotency } = job
-  if (why === 'full') return { id, status: 'full' }
+  if (why === 'full') return { id, status: 'full', limit: before === 'bytes' ? 'bytes' : 'jobs' }
   if (why === 'once') {
     const end = before.lastIndexOf('\n')
     const isSame = before.slice(0, end) === idempotency?.fingerprint

@@ -1,6 +1,6 @@
 import { followUps } from '../../job/follow-up.ts'
-import type { Job } from '../../job/job.ts'
-import { isEnded } from '../../job/job.ts'
+import type { Job, JobState } from '../../job/job.ts'
+import { isEnded, isWaiting } from '../../job/job.ts'
 import { canBeMoved } from '../../job/past.ts'
 import type { Move, Settlement } from '../../job/state.ts'
 import { isInLine, move, rankAfter } from '../../job/state.ts'
@@ -33,6 +33,8 @@ export interface Group {
   readonly dropDeadline?: true
   readonly before: string
   readonly after?: string
+  /** What it adds to the bytes that wait, where it is one job that comes to wait or does no more. */
+  readonly bytes?: number
   readonly fault?: object
 }
 
@@ -58,7 +60,6 @@ export function changeOf(stored: Stored, step: Move, now: number): Change | unde
   const rank = newRank ?? rankOf(stored)
   const isKeyed = job.key !== undefined
   const keepsRank = newRank !== undefined || stored.header?.r !== undefined || isKeyed
-  const waits = after.state === 'queued' || after.state === 'scheduled'
   const to = isEnded(after.state)
     ? (after.state as 'done' | 'dead' | 'cancelled')
     : after.state === 'scheduled'
@@ -96,11 +97,12 @@ export function changeOf(stored: Stored, step: Move, now: number): Change | unde
       : {}),
     ...(job.deadline === undefined
       ? {}
-      : waits
+      : isWaiting(after.state)
         ? { deadline: job.deadline }
         : { dropDeadline: true as const }),
     before: before.state,
     after: after.state,
+    ...waitingBytes(job.payload, before.state, after.state),
     ...(fault === undefined ? {} : { fault }),
   }
   return { group, follows: followUps(after, now), seq }
@@ -125,7 +127,7 @@ export function purgeOf(stored: Stored): Change {
 
 /** A job that another store has now goes: nothing is told, and nothing follows. Undefined where it cannot. */
 export function letGoOf(stored: Stored): Change | undefined {
-  const { state, queue, task, attempt, id, key, deadline } = recordOf(stored)
+  const { state, queue, task, attempt, id, key, deadline, payload } = recordOf(stored)
   if (!canBeMoved(state)) return undefined
   const group: Group = {
     ids: [id],
@@ -140,8 +142,14 @@ export function letGoOf(stored: Stored): Change | undefined {
     ...(key === undefined ? {} : { key }),
     ...(deadline === undefined ? {} : { dropDeadline: true as const }),
     before: state,
+    ...waitingBytes(payload, state, undefined),
   }
   return { group, follows: [], seq: stored.body.seq }
+}
+
+function waitingBytes(payload: string, before: JobState, after: JobState | undefined): Pick<Group, 'bytes'> {
+  const change = Number(after !== undefined && isWaiting(after)) - Number(isWaiting(before))
+  return change === 0 ? {} : { bytes: change * Buffer.byteLength(payload) }
 }
 
 export function memberOf({ body }: Stored): string {

@@ -17,6 +17,8 @@ const FEW = 2000
 const WALK = 500
 /** The age of the oldest job is exact up to so many ready jobs of a priority. */
 const AGES = 1000
+/** So many queues are looked at in one script: each may cost it as much as the ages of all that are ready. */
+const QUEUES = 10
 const EVENT_ENTRIES = 100
 
 /** States whose jobs are in a sorted set of their own. */
@@ -113,17 +115,35 @@ export async function deadIds(
   return found.sort((a, b) => a.body.seq - b.body.seq).slice(0, limit)
 }
 
-export async function depthOf(at: Connection, queue: string): Promise<Depth> {
-  const answer = (await at.run(scripts.depth, { args: { queue, few: AGES } })) as (number | string)[]
-  const [ready, running, scheduled, dead, paused] = answer.slice(0, 5).map(Number)
-  const oldest = answer[5]
+/** Each that ever had a job, or is paused. */
+export async function queuesIn(at: Connection): Promise<string[]> {
+  return ((await at.run(scripts.queues, { args: {} })) as string[]).sort()
+}
+
+export async function depthsOf(at: Connection, queues: readonly string[]): Promise<Depth[]> {
+  const depths: Depth[] = []
+  for (let from = 0; from < queues.length; from += QUEUES) {
+    const some = queues.slice(from, from + QUEUES)
+    const answers = (await at.run(scripts.depth, { args: { queues: some, few: AGES } })) as DepthAnswer[]
+    const now = at.now()
+    depths.push(...some.map((queue, nth) => depthFrom(queue, answers[nth] ?? [], now)))
+  }
+  return depths
+}
+
+type DepthAnswer = readonly (number | string)[]
+
+function depthFrom(queue: string, answer: DepthAnswer, now: number): Depth {
+  const [ready, running, scheduled, dead, paused, bytes = 0] = answer.slice(0, 6).map(Number)
+  const oldest = answer[6]
   return {
     queue,
     ready: ready ?? 0,
     running: running ?? 0,
     scheduled: scheduled ?? 0,
     dead: dead ?? 0,
-    oldestAgeMs: oldest === '' || oldest === undefined ? null : Math.max(0, at.now() - Number(oldest)),
+    waitingBytes: Math.max(0, bytes),
+    oldestAgeMs: oldest === '' || oldest === undefined ? null : Math.max(0, now - Number(oldest)),
     paused: paused === 1,
     exact: true,
   }

@@ -27,7 +27,7 @@ import { readStored } from './codec.ts'
 import type { Connection } from './connection.ts'
 import { redisDocuments } from './documents.ts'
 import { Due } from './due.ts'
-import { depthOf, eventsPage, findPage } from './find.ts'
+import { depthsOf, eventsPage, findPage, queuesIn } from './find.ts'
 import { Handover } from './handover.ts'
 import type { Hints } from './hints.ts'
 import { bringing } from './kinds.ts'
@@ -196,9 +196,9 @@ export class RedisLedger implements Ledger {
     return findPage(this.#at, query)
   }
 
-  async depth(queue: string): Promise<Depth> {
+  async depth(queues?: readonly string[]): Promise<readonly Depth[]> {
     await this.#due.move()
-    return depthOf(this.#at, queue)
+    return depthsOf(this.#at, queues ?? (await queuesIn(this.#at)))
   }
 
   async act(action: Action): Promise<Acted> {

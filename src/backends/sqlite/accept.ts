@@ -2,9 +2,10 @@ import type { Accepted, Room } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
 import { arrivalOf } from '../../job/past.ts'
 import { rank } from '../../job/priority.ts'
+import { limitMet } from '../room.ts'
 import type { Remembered } from './remember.ts'
 import { remember } from './remember.ts'
-import { STATE } from './rows.ts'
+import { STATE, WAITING_BYTES } from './rows.ts'
 import type { Span } from './spans.ts'
 import { extend } from './spans.ts'
 import type { Step } from './step.ts'
@@ -13,15 +14,25 @@ import type { Step } from './step.ts'
 export function accept(step: Step, jobs: readonly Job[], room: Room | undefined): Accepted[] {
   if (room === undefined || fits(step, jobs, room)) return insert(step, jobs)
   return jobs.flatMap((job) => {
-    if (step.waitingIn(job.queue) < room(job.queue)) return insert(step, [job])
-    return known(step, job) ?? { id: job.id, status: 'full' }
+    const limit = limitMet(step.waitingIn(job.queue), Buffer.byteLength(job.payload), room(job.queue))
+    if (limit === undefined) return insert(step, [job])
+    return known(step, job) ?? { id: job.id, status: 'full', limit }
   })
 }
 
+/** Whether there is room for all of them. */
 function fits(step: Step, jobs: readonly Job[], room: Room): boolean {
-  const coming = new Map<string, number>()
-  for (const { queue } of jobs) coming.set(queue, (coming.get(queue) ?? 0) + 1)
-  return [...coming].every(([queue, n]) => step.waitingIn(queue) + n <= room(queue))
+  const coming = new Map<string, { jobs: number; bytes: number }>()
+  for (const { queue, payload } of jobs) {
+    const sum = coming.get(queue) ?? { jobs: 0, bytes: 0 }
+    sum.jobs++
+    if (room(queue).bytes !== Number.POSITIVE_INFINITY) sum.bytes += Buffer.byteLength(payload)
+    coming.set(queue, sum)
+  }
+  return [...coming].every(([queue, sum]) => {
+    const [waiting, limit] = [step.waitingIn(queue), room(queue)]
+    return waiting.jobs + sum.jobs <= limit.jobs && waiting.bytes + sum.bytes <= limit.bytes
+  })
 }
 
 /** Remembers the jobs, then puts each where it waits. */
@@ -76,6 +87,7 @@ function place(step: Step, job: Job, seq: number, ready: Ready[]): void {
   if (scheduled) step.dueAt = Math.min(step.dueAt, job.runAt ?? step.dueAt)
   if (job.deadline !== undefined) step.addDeadline(seq, job.deadline)
   step.count(queue, scheduled ? STATE.scheduled : STATE.queued, 1)
+  step.count(queue, WAITING_BYTES, Buffer.byteLength(job.payload))
   step.tell('accepted', job, 0)
 }
 

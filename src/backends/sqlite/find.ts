@@ -5,7 +5,7 @@ import type { FindQuery, Page } from '../../ledger.ts'
 import { cursorOf } from '../database.ts'
 import type { Connection } from './connection.ts'
 import type { Row } from './rows.ts'
-import { recordOf, STATE } from './rows.ts'
+import { recordOf, STATE, WAITING_BYTES } from './rows.ts'
 
 const FEW = 10_000
 
@@ -64,6 +64,12 @@ function fewIn(db: Connection, state: JobState): string | undefined {
     : `${waiting} union all select seq from ready join jobs on seq between first and last`
 }
 
+/** Each that ever had a job, or is paused. */
+export function queuesIn(db: Connection): string[] {
+  const found = db.sql('select queue from counts union select queue from paused').all() as { queue: string }[]
+  return found.map(({ queue }) => queue).sort()
+}
+
 export function depth(db: Connection, queue: string, now: number): Depth {
   const counts = new Map(
     (db.sql('select state, n from counts where queue = ?').all(queue) as { state: number; n: number }[]).map(
@@ -77,6 +83,7 @@ export function depth(db: Connection, queue: string, now: number): Depth {
     running: counts.get(STATE.running) ?? 0,
     scheduled: counts.get(STATE.scheduled) ?? 0,
     dead: counts.get(STATE.dead) ?? 0,
+    waitingBytes: counts.get(WAITING_BYTES) ?? 0,
     oldestAgeMs: ready === 0 ? null : oldestAge(db, queue, ready, now),
     paused: db.sql('select 1 from paused where queue = ?').get(queue) !== undefined,
     exact: true,

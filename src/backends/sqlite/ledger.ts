@@ -22,7 +22,7 @@ import { canClaim, claim, moveByTime, nextDueAt, shortenLeases } from './claim.t
 import type { Connection } from './connection.ts'
 import { sqliteDocuments } from './documents.ts'
 import { readEvents } from './events.ts'
-import { depth, find } from './find.ts'
+import { depth, find, queuesIn } from './find.ts'
 import { Hints } from './hints.ts'
 import { outbox } from './outbox.ts'
 import { forgetOld } from './retention.ts'
@@ -91,9 +91,15 @@ export class SqliteLedger implements Ledger {
     return this.#db.read(() => find(this.#db, query))
   }
 
-  async depth(queue: string): Promise<Depth> {
+  async depth(queues?: readonly string[]): Promise<readonly Depth[]> {
     await this.#moveByTime()
-    return this.#db.read(() => depth(this.#db, queue, this.#options.clock.now()))
+    const depths: Depth[] = []
+    for (const queue of queues ?? this.#db.read(() => queuesIn(this.#db))) {
+      // Others get a turn: the age of the oldest job takes a while where many are ready.
+      if (depths.length > 0) await new Promise((resolve) => setImmediate(resolve))
+      depths.push(this.#db.read(() => depth(this.#db, queue, this.#options.clock.now())))
+    }
+    return depths
   }
 
   async act(action: Action): Promise<Acted> {

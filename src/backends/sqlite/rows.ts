@@ -12,6 +12,9 @@ export const STATE: Readonly<Record<JobState, number>> = {
   cancelled: 5,
 }
 
+/** What is counted beside the states: the bytes of the payloads that wait. */
+export const WAITING_BYTES = 6
+
 /** A row of `records`, as node:sqlite gives it. */
 export interface Row {
   seq: number

@@ -149,6 +149,13 @@ export const migrations: readonly string[] = [
   `
   create index ready_published on ready (queue, published, first) where published is not null;
   `,
+  // State 6: the bytes of the payloads that wait.
+  `
+  insert into counts
+    select queue, 6, sum(octet_length(payload)) from jobs
+    where seq in (select seq from waiting union all select seq from ready join jobs on seq between first and last)
+    group by queue;
+  `,
 ]
 
 export const VERSION: number = FIRST_VERSION + migrations.length - 1

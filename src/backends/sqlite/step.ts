@@ -1,7 +1,8 @@
 import type { SQLInputValue } from 'node:sqlite'
+import type { Amount } from '../../broker.ts'
 import { followUps } from '../../job/follow-up.ts'
 import type { Job, JobRecord } from '../../job/job.ts'
-import { isEnded } from '../../job/job.ts'
+import { isEnded, isWaiting } from '../../job/job.ts'
 import type { Move } from '../../job/state.ts'
 import { isInLine, move, rankAfter } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
@@ -11,7 +12,7 @@ import { typesMask } from './events.ts'
 import { Lines } from './line.ts'
 import { hasOutbox } from './outbox.ts'
 import type { Row } from './rows.ts'
-import { recordOf, STATE } from './rows.ts'
+import { recordOf, STATE, WAITING_BYTES } from './rows.ts'
 import { takeOneOut } from './spans.ts'
 
 /**
@@ -78,13 +79,15 @@ export class Step {
     states.set(state, (states.get(state) ?? 0) + by)
   }
 
-  /** How many jobs of a queue are scheduled or queued. */
-  waitingIn(queue: string): number {
-    const { n } = this.db
-      .sql('select coalesce(sum(n), 0) as n from counts where queue = ? and state < 2')
-      .get(queue) as { n: number }
-    const states = this.#counts.get(queue)
-    return n + (states?.get(STATE.scheduled) ?? 0) + (states?.get(STATE.queued) ?? 0)
+  /** What of a queue is scheduled or queued. */
+  waitingIn(queue: string): Amount {
+    const [jobs, bytes] = this.db
+      .list(
+        `select total(iif(state < 2, n, 0)), total(iif(state = ${WAITING_BYTES}, n, 0)) from counts where queue = ?`,
+      )
+      .get(queue) as unknown as [jobs: number, bytes: number]
+    const own = (state: number): number => this.#counts.get(queue)?.get(state) ?? 0
+    return { jobs: jobs + own(STATE.scheduled) + own(STATE.queued), bytes: bytes + own(WAITING_BYTES) }
   }
 
   /** A number that no claim had before. */
@@ -110,8 +113,8 @@ export class Step {
     this.#leave(row, before)
     this.#enter(row, after, rankAfter(how, after, this.now) ?? row.rank)
     if (after.faults !== before.faults) this.note(row.seq, 'faults', JSON.stringify(after.faults))
-    this.count(row.queue, row.state, -1)
-    this.count(row.queue, STATE[after.state], 1)
+    this.#countState(before, -1)
+    this.#countState(after, 1)
     this.tell(eventOf(how, before, after), row, after.attempt)
     this.follow(row.seq, after)
     if (row.key !== null) this.lines.lineUp(row.queue, row.key)
@@ -120,8 +123,9 @@ export class Step {
 
   /** Takes a job from where it stands, for good: nothing is told, and nothing follows. */
   letGo(row: Row): void {
-    this.#leave(row, recordOf(row))
-    this.count(row.queue, row.state, -1)
+    const before = recordOf(row)
+    this.#leave(row, before)
+    this.#countState(before, -1)
     if (row.key !== null) this.lines.lineUp(row.queue, row.key)
   }
 
@@ -132,7 +136,7 @@ export class Step {
     if (faults.length > 0) this.note(seq, 'faults', JSON.stringify(faults))
     if (progress !== undefined) this.note(seq, 'progress', progress)
     if (log.length > 0) this.note(seq, 'log', JSON.stringify(log))
-    this.count(queue, STATE[record.state], 1)
+    this.#countState(record, 1)
     this.tell('accepted', record, record.attempt)
     if (key !== undefined) this.lines.lineUp(queue, key)
   }
@@ -145,6 +149,11 @@ export class Step {
   /** What follows the ends of this step, in the order in which the ended jobs were accepted. */
   get followUps(): Job[] {
     return this.#following.sort((a, b) => a.seq - b.seq).map(({ job }) => job)
+  }
+
+  #countState({ queue, state, payload }: JobRecord, by: number): void {
+    this.count(queue, STATE[state], by)
+    if (isWaiting(state)) this.count(queue, WAITING_BYTES, by * Buffer.byteLength(payload))
   }
 
   #leave({ seq, queue, state, blocked }: Row, before: JobRecord): void {
@@ -194,8 +203,7 @@ export class Step {
     }
     if (isInLine(after) && after.key !== undefined)
       this.lines.join(queue, after.key, seq, fence, state === 'running')
-    if (after.deadline !== undefined && (state === 'queued' || state === 'scheduled'))
-      this.addDeadline(seq, after.deadline)
+    if (after.deadline !== undefined && isWaiting(state)) this.addDeadline(seq, after.deadline)
     this.dueAt = Math.min(this.dueAt, dueAt ?? this.dueAt)
   }
 

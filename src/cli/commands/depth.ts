@@ -1,7 +1,6 @@
 import type { Depth } from '../../broker.ts'
 import { checkName } from '../../job/id.ts'
 import type { Command } from '../command.ts'
-import { queuesSeen } from '../queues.ts'
 import { withQueue } from '../store.ts'
 import { table } from '../table.ts'
 import type { Line, Part } from '../terminal.ts'
@@ -12,18 +11,15 @@ export const depth: Command = {
   args: '[queue...]',
   takes: [0, 100],
   summary: 'tells how many jobs wait, run and are dead',
-  about: ['Without a name: the queues that the newest jobs of each state are in.'],
+  about: ['Without a name: every queue that ever had a job, or is paused.'],
   run: (call) =>
     withQueue(call, async (queue) => {
       const named = call.args.map((name) => checkName('queue', name))
-      const { names, complete } =
-        named.length > 0 ? { names: named, complete: true } : await queuesSeen(queue)
-      const depths: Depth[] = []
-      for (const name of names) depths.push(await queue.depth(name))
-      call.terminal.data({ queues: depths, complete })
+      const depths: Depth[] = named.length > 0 ? [] : await queue.queues()
+      for (const name of named) depths.push(await queue.depth(name))
+      call.terminal.data({ queues: depths })
       if (depths.length > 0) call.terminal.print(...listed(depths))
-      else call.terminal.note('no jobs are remembered, so no queue is seen')
-      if (!complete) call.terminal.note({ text: 'there may be more: name them', style: 'dim' })
+      else call.terminal.note('there was never a job, so there is no queue')
       return 0
     }),
 }

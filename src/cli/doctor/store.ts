@@ -1,6 +1,6 @@
 import type { Backend } from '../../backend.ts'
 import { openBackend } from '../../backends/registry.ts'
-import type { Features } from '../../broker.ts'
+import type { Depth, Features } from '../../broker.ts'
 import { systemClock } from '../../clock.ts'
 import { OffloadError } from '../../job/errors.ts'
 import type { Ledger } from '../../ledger.ts'
@@ -13,7 +13,6 @@ import { ok, warn, wrong } from './finding.ts'
 
 const AHEAD_MS = 5000
 const IDLE_MS = 60_000
-const LOOKED_AT = 200
 
 /** Opens what the URL names, looks at it and closes it again. */
 export async function storeFindings({ url, ledger }: Place): Promise<Finding[]> {
@@ -69,21 +68,20 @@ async function jobFindings(ledger: Ledger): Promise<Finding[]> {
           ),
         ]
       : []
-  const { jobs } = await ledger.find({ state: 'queued', limit: LOOKED_AT })
-  const names = [...new Set(jobs.map(({ queue }) => queue))].sort()
-  const still: Finding[] = []
-  for (const name of names) {
-    const { paused, running, oldestAgeMs, ready } = await ledger.depth(name)
-    const waits = `${name} has ${ready ?? 'some'} that wait`
-    if (paused) still.push(warn('queue', `${waits} and is paused`, `offload resume ${name}`))
-    else if (running === 0 && (oldestAgeMs ?? 0) > IDLE_MS)
-      still.push(
-        warn(
-          'queue',
-          `${waits}, the oldest for ${span(oldestAgeMs ?? 0)}, and none runs`,
-          `start a worker: offload work <module> --queues ${name}`,
-        ),
-      )
-  }
+  const still = (await ledger.depth()).flatMap(standingStill)
   return [...clock, ...(still.length > 0 ? still : [ok('queues', 'none stands still')])]
+}
+
+function standingStill({ queue, paused, running, oldestAgeMs, ready }: Depth): Finding[] {
+  if (ready === 0) return []
+  const waits = `${queue} has ${ready ?? 'some'} that wait`
+  if (paused) return [warn('queue', `${waits} and is paused`, `offload resume ${queue}`)]
+  if (running !== 0 || (oldestAgeMs ?? 0) <= IDLE_MS) return []
+  return [
+    warn(
+      'queue',
+      `${waits}, the oldest for ${span(oldestAgeMs ?? 0)}, and none runs`,
+      `start a worker: offload work <module> --queues ${queue}`,
+    ),
+  ]
 }

@@ -1,5 +1,5 @@
 import type { Backend, BackendOptions } from '../../backend.ts'
-import type { Claim, Features } from '../../broker.ts'
+import type { Amount, Claim, Depth, Features, Room } from '../../broker.ts'
 import type { Documents } from '../../documents.ts'
 import type { Job, JobRecord } from '../../job/job.ts'
 import type { Ending } from '../../job/state.ts'
@@ -155,6 +155,12 @@ export class Bench {
     return jobs[0]
   }
 
+  async depth(queue = 'q'): Promise<Depth> {
+    const [depth] = await this.ledger.depth([queue])
+    if (depth === undefined) throw new Error(`the ledger told nothing of queue "${queue}"`)
+    return depth
+  }
+
   async reopen(): Promise<Backend> {
     if (this.target.reopen === undefined) throw new Error('this case needs a second connection')
     const other = await this.target.reopen()
@@ -171,6 +177,11 @@ export class Bench {
     return { code: 'HANDLER_FAILED', name: 'Error', message, attempt: 1, at: this.target.now() }
   }
 }
+
+/** So much may wait in each queue; what is not named has no limit. */
+export const roomFor =
+  (limit: Partial<Amount>): Room =>
+  () => ({ jobs: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY, ...limit })
 
 export const ids = (claims: readonly Claim[]): string[] => claims.map(({ job }) => job.id)
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { FollowUp, Job } from '../../job/job.ts'
 import type { Bench, ConformanceCase } from './case.ts'
-import { needsSecond } from './case.ts'
+import { needsSecond, roomFor } from './case.ts'
 
 const notice: FollowUp = {
   id: 'notice',
@@ -47,7 +47,7 @@ export const following: readonly ConformanceCase[] = [
     async run(b) {
       const once = { idempotency: { key: 'k', fingerprint: 'f' } }
       await b.enqueue(once)
-      const answers = await b.backend.broker.enqueue([b.job(once), b.job()], () => 1)
+      const answers = await b.backend.broker.enqueue([b.job(once), b.job()], roomFor({ jobs: 1 }))
       assert.deepEqual(
         answers.map(({ status }) => status),
         ['duplicate', 'full'],
@@ -61,7 +61,7 @@ export const following: readonly ConformanceCase[] = [
       const id = 'order-1'
       await b.enqueue({ id, tenant: 'a' })
       const offers = [b.job({ id, tenant: 'a' }), b.job({ id, tenant: 'b' }), b.job({ id })]
-      for (const room of [undefined, () => 1]) {
+      for (const room of [undefined, roomFor({ jobs: 1 })]) {
         const answers = await b.backend.broker.enqueue(offers, room)
         assert.deepEqual(
           answers.map(({ status }) => status),

@@ -1,5 +1,6 @@
 import { arriving } from './arriving.ts'
 import type { ConformanceCase } from './case.ts'
+import { counting } from './counting.ts'
 import { documents } from './documents.ts'
 import { following } from './following.ts'
 import { lasting } from './lasting.ts'
@@ -16,7 +17,9 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...lasting,
   ...steering,
   ...strangers,
-  ...[...watching, ...documents, ...following, ...arriving, ...publishing, ...model].map(aboutLedgers),
+  ...[...watching, ...documents, ...counting, ...following, ...arriving, ...publishing, ...model].map(
+    aboutLedgers,
+  ),
 ]
 
 function aboutLedgers(one: ConformanceCase): ConformanceCase {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Bench, ConformanceCase } from './case.ts'
-import { ids, needsSecond } from './case.ts'
+import { ids, needsSecond, roomFor } from './case.ts'
 import { hostileTexts } from './hostile.ts'
 
 /** Dedup, flow, life cycle, administration and hostile input. */
@@ -55,14 +55,14 @@ export const steering: readonly ConformanceCase[] = [
     async run(b) {
       const answers = await b.backend.broker.enqueue(
         [b.job(), b.job(), b.job(), b.job({ queue: 'r' })],
-        () => 2,
+        roomFor({ jobs: 2 }),
       )
       assert.deepEqual(
         answers.map(({ status }) => status),
         ['queued', 'queued', 'full', 'queued'],
       )
       await b.take(1)
-      assert.equal((await b.backend.broker.enqueue([b.job()], () => 2))[0]?.status, 'queued')
+      assert.equal((await b.backend.broker.enqueue([b.job()], roomFor({ jobs: 2 })))[0]?.status, 'queued')
     },
   },
   {
@@ -72,7 +72,7 @@ export const steering: readonly ConformanceCase[] = [
       await b.ledger.act({ type: 'pause', queue: 'q' })
       await b.enqueue({})
       assert.deepEqual(await b.takeIfAny(), [])
-      assert.equal((await b.ledger.depth('q')).paused, true)
+      assert.equal((await b.depth('q')).paused, true)
       await b.ledger.act({ type: 'resume', queue: 'q' })
       await elapse(b, 6000)
       assert.equal((await b.take(1)).length, 1)
@@ -169,7 +169,7 @@ export const steering: readonly ConformanceCase[] = [
       await b.settle(await b.takeOne(), { type: 'dead', fault: b.fault() })
       await b.takeOne()
       await elapse(b, 1000)
-      const { ready, running, scheduled, dead, oldestAgeMs, exact } = await b.ledger.depth('q')
+      const { ready, running, scheduled, dead, oldestAgeMs, exact } = await b.depth('q')
       assert.deepEqual(
         { ready, running, scheduled, dead, exact },
         { ready: 1, running: 1, scheduled: 1, dead: 1, exact: true },
@@ -181,7 +181,7 @@ export const steering: readonly ConformanceCase[] = [
     group: 'admin',
     name: 'an empty queue has no age and counts of nought',
     async run(b) {
-      const { ready, running, scheduled, dead, oldestAgeMs } = await b.ledger.depth('nobody')
+      const { ready, running, scheduled, dead, oldestAgeMs } = await b.depth('nobody')
       assert.deepEqual([ready, running, scheduled, dead, oldestAgeMs], [0, 0, 0, 0, null])
     },
   },
@@ -250,7 +250,7 @@ export const steering: readonly ConformanceCase[] = [
         assert.equal((await b.ledger.act(action)).count, 1)
         assert.equal((await b.ledger.act(action)).count, 1)
         assert.equal((await b.ledger.act(action)).count, 0)
-        const { dead, ready } = await b.ledger.depth('q')
+        const { dead, ready } = await b.depth('q')
         assert.deepEqual([dead, ready], [1, type === 'redrive' ? 2 : 0])
       },
     }),

@@ -1,12 +1,8 @@
 /** Takes jobs in: those of a group are alike but for id and body. In ARGV from \`at\` on: their ids as a block has them, then id and body of each. */
 export const accepting: string = `
-local function waiting(queue)
-  local n = 0
-  for _, state in ipairs({ 'queued ', 'scheduled ' }) do
-    local field = state .. queue
-    n = n + (tonumber(redis.call('HGET', K .. 'counts', field)) or 0) + (counts[field] or 0)
-  end
-  return n
+local function counted(queue, state)
+  local field = state .. ' ' .. queue
+  return (tonumber(redis.call('HGET', K .. 'counts', field)) or 0) + (counts[field] or 0)
 end
 
 local function behind(groups, at)
@@ -29,7 +25,7 @@ local function openLane(queue, priority)
   redis.call('HSET', K .. 'lanes', queue, lanes .. priority)
 end
 
-local function place(g, ids, bodies, rests)
+local function place(g, ids, bodies, rests, size)
   local n = #ids
   local last = redis.call('HINCRBY', K .. 'meta', 'seq', n)
   local before = last - n
@@ -70,10 +66,11 @@ local function place(g, ids, bodies, rests)
     publish(g.queue, ids)
     count(g.queue, 'queued', n)
   end
+  if not g.dead then count(g.queue, 'bytes', size) end
   tellOf(0, g.queue, g.task, g.attempt or 0, n, g.prefix, rests)
 end
 
--- Answers in out, for each job that is not taken: its number, why, and what is known of the one before.
+-- Answers in out, for each job that is not taken: its number, why, and what is known of the one before, or which limit was met.
 local function accept(groups, at, out)
   local nth = 0
   for _, g in ipairs(groups) do
@@ -84,13 +81,16 @@ local function accept(groups, at, out)
     at = at + 1 + 2 * g.n
     local known = redis.call('HMGET', K .. 'jobs', unpack(ids))
     local once = g.once and redis.call('HGET', K .. 'once', g.once)
-    local room = g.room and g.room - waiting(g.queue) or g.n
-    local newIds, newBodies, newRests = {}, {}, {}
+    local room = g.room and g.room - counted(g.queue, 'queued') - counted(g.queue, 'scheduled') or g.n
+    local roomBytes = g.roomBytes and g.roomBytes - counted(g.queue, 'bytes')
+    local newIds, newBodies, newRests, newSize = {}, {}, {}, 0
     for i = 1, g.n do
       local why, before
+      local size = sizeOf(bodies[i])
       if once then why, before = 'once', once
       elseif known[i] then why, before = 'id', known[i]
-      elseif #newIds >= room then why, before = 'full', ''
+      elseif #newIds >= room then why, before = 'full', 'jobs'
+      elseif roomBytes and newSize + size > roomBytes then why, before = 'full', 'bytes'
       end
       if why then
         out[#out + 1] = nth + i - 1
@@ -99,13 +99,14 @@ local function accept(groups, at, out)
       else
         newIds[#newIds + 1] = ids[i]
         newBodies[#newBodies + 1] = bodies[i]
+        newSize = newSize + size
       end
     end
     if #newIds == g.n then
-      place(g, ids, bodies, rests)
+      place(g, ids, bodies, rests, newSize)
     elseif #newIds > 0 then
       for i, id in ipairs(newIds) do newRests[i] = string.sub(id, #g.prefix + 1) end
-      place(g, newIds, newBodies, table.concat(newRests, ' '))
+      place(g, newIds, newBodies, table.concat(newRests, ' '), newSize)
     end
     nth = nth + g.n
   end

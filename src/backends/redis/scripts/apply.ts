@@ -79,6 +79,7 @@ for nth, g in ipairs(args.groups) do
       count(g.queue, g.before, -#ids)
       if g.after then count(g.queue, g.after, #ids) end
     end
+    if g.bytes then count(g.queue, 'bytes', g.bytes) end
     if g.event then tell(g.event, g.queue, g.task, g.attempt, ids) end
   end
 end

@@ -154,9 +154,10 @@ local function claim(want)
     spend(queue, limit, {})
     return { 'none', due and string.format('%d', due) or '' }
   end
-  local rows, leases = {}, {}
+  local rows, leases, size = {}, {}, 0
   for i = 1, #ids do
     local id = ids[i]
+    size = size + sizeOf(bodies[i])
     rows[2 * i - 1], rows[2 * i] = id, headers[i] or want.fresh
     leases[2 * i - 1], leases[2 * i] = untilText, id
   end
@@ -165,6 +166,7 @@ local function claim(want)
   redis.call('SET', claimed, string.format('%d ', want.call) .. cjson.encode(ids), 'PX', want['until'] - now)
   spend(queue, limit, ids)
   count(queue, 'queued', -#ids)
+  count(queue, 'bytes', -size)
   count(queue, 'running', #ids)
   if hasHeaders then
     for i = 1, #ids do headers[i] = headers[i] or '' end

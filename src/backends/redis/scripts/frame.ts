@@ -19,6 +19,12 @@ local function count(queue, state, by)
   counts[field] = (counts[field] or 0) + by
 end
 
+-- The bytes of the payload in a body.
+local function sizeOf(body)
+  local head = string.find(body, '\\n', 1, true)
+  return head and #body - head or 0
+end
+
 -- Events of a type (a position in jobEventTypes): of n jobs, whose ids are rests behind a prefix, divided by spaces.
 local function tellOf(kind, queue, task, attempt, n, prefix, rests, data)
   told[#told + 1] = { kind, queue, task, attempt, n, prefix, rests, data }

@@ -7,7 +7,7 @@ import { documentsScript } from './documents.ts'
 import { frame } from './frame.ts'
 import { kinds } from './kinds.ts'
 import { outboxScript, pauseScript } from './outbox.ts'
-import { depthScript, dueScript, eventsScript, pageScript } from './reading.ts'
+import { depthScript, dueScript, eventsScript, pageScript, queuesScript } from './reading.ts'
 import { renewScript } from './renew.ts'
 import { tidyScript } from './tidy.ts'
 
@@ -32,6 +32,7 @@ export const scripts: Readonly<
     | 'renew'
     | 'due'
     | 'page'
+    | 'queues'
     | 'depth'
     | 'events'
     | 'tidy'
@@ -48,6 +49,7 @@ export const scripts: Readonly<
   renew: script('renew', frame, kinds, renewScript),
   due: script('due', frame, kinds, dueScript),
   page: script('page', frame, kinds, blocks, pageScript),
+  queues: script('queues', frame, queuesScript),
   depth: script('depth', frame, blocks, depthScript),
   events: script('events', frame, eventsScript),
   tidy: script('tidy', frame, kinds, blocks, forgetting, tidyScript),

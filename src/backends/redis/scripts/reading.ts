@@ -74,26 +74,35 @@ end
 return answer(last, ids)
 `
 
-/** The numbers of a queue, and when the oldest of its ready jobs was made. */
-export const depthScript: string = `
-local out = {}
-for i, state in ipairs({ 'queued', 'running', 'scheduled', 'dead' }) do
-  out[i] = tonumber(redis.call('HGET', K .. 'counts', state .. ' ' .. args.queue)) or 0
-end
-out[5] = redis.call('SISMEMBER', K .. 'paused', args.queue)
-local oldest
-local function look(ids)
-  if #ids == 0 then return end
-  local bodies = redis.call('HMGET', K .. 'jobs', unpack(ids))
-  for i = 1, #ids do
-    local accepted, later = string.match(bodies[i] or '', '^%d+|%d+|(%w+)|([^|\\n]*)')
-    local created = accepted and tonumber(accepted, 36) - (tonumber(later) or 0)
-    if created and (not oldest or created < oldest) then oldest = created end
+/** Every queue that ever had a job, or is paused. */
+export const queuesScript: string = `
+local out, seen = {}, {}
+local function add(queue)
+  if queue and not seen[queue] then
+    seen[queue] = true
+    out[#out + 1] = queue
   end
 end
-if out[1] > 0 then
+for _, field in ipairs(redis.call('HKEYS', K .. 'counts')) do add(string.match(field, '^%a+ (.*)$')) end
+for _, queue in ipairs(redis.call('SMEMBERS', K .. 'paused')) do add(queue) end
+return out
+`
+
+/** The numbers of queues, each with whether it is paused and when the oldest of its ready jobs was made. */
+export const depthScript: string = `
+local function oldestIn(queue)
+  local oldest
+  local function look(ids)
+    if #ids == 0 then return end
+    local bodies = redis.call('HMGET', K .. 'jobs', unpack(ids))
+    for i = 1, #ids do
+      local accepted, later = string.match(bodies[i] or '', '^%d+|%d+|(%w+)|([^|\\n]*)')
+      local created = accepted and tonumber(accepted, 36) - (tonumber(later) or 0)
+      if created and (not oldest or created < oldest) then oldest = created end
+    end
+  end
   for priority = 0, 9 do
-    local fresh, key = {}, K .. 'fresh:' .. args.queue .. ':' .. priority
+    local fresh, key = {}, K .. 'fresh:' .. queue .. ':' .. priority
     for _, ref in ipairs(redis.call('LRANGE', key, 0, args.few - 1)) do
       local first, from = refOf(ref)
       local block = blockOf(first)
@@ -105,12 +114,24 @@ if out[1] > 0 then
     look(fresh)
   end
   local ids = {}
-  for i, member in ipairs(redis.call('ZRANGE', K .. 'ready:' .. args.queue, 0, args.few - 1)) do
+  for i, member in ipairs(redis.call('ZRANGE', K .. 'ready:' .. queue, 0, args.few - 1)) do
     ids[i] = string.sub(member, 17)
   end
   look(ids)
+  return oldest and string.format('%d', oldest) or ''
 end
-out[6] = oldest and string.format('%d', oldest) or ''
+
+local out = {}
+for nth, queue in ipairs(args.queues) do
+  local numbers = {}
+  for i, state in ipairs({ 'queued', 'running', 'scheduled', 'dead' }) do
+    numbers[i] = tonumber(redis.call('HGET', K .. 'counts', state .. ' ' .. queue)) or 0
+  end
+  numbers[5] = redis.call('SISMEMBER', K .. 'paused', queue)
+  numbers[6] = tonumber(redis.call('HGET', K .. 'counts', 'bytes ' .. queue)) or 0
+  numbers[7] = numbers[1] > 0 and oldestIn(queue) or ''
+  out[nth] = numbers
+end
 return out
 `
 
