@@ -39,9 +39,10 @@ export const units: Unit[] = [
 
   { path: 'src/http/', level: 5 },
   { path: 'src/testing/', level: 5 },
+  { path: 'src/autoscale/', level: 5, alsoImports: ['src/http/'] },
   { path: 'src/client/', level: 6 },
   { path: 'src/migrate/', level: 4 },
-  { path: 'src/cli/', level: 5 },
+  { path: 'src/cli/', level: 6 },
 
   { path: 'src/index.ts', level: 6 },
 ]

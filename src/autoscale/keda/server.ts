@@ -1,4 +1,4 @@
-import type { sendUnaryData, ServerUnaryCall, ServerWritableStream, ServiceError } from '@grpc/grpc-js'
+import type { ServerUnaryCall, ServerWritableStream, ServiceError, sendUnaryData } from '@grpc/grpc-js'
 import { BackendError, CapabilityError, OffloadError } from '../../job/errors.ts'
 import type { ScaleAnswer } from '../scale/answer.ts'
 import type { Scaler, Words } from '../scale/scaler.ts'
@@ -27,8 +27,11 @@ const KEDAS_OWN = ['scalerAddress', 'enableTLS', 'unsafeSsl']
  * Serves the scaler as an external scaler of KEDA, over gRPC without TLS: target 1, so that one replica comes for each worker
  * wanted. @throws CAPABILITY_MISSING the packages are not installed; OPTION_INVALID it cannot listen there
  */
-export async function kedaServer(scaler: Scaler, { port, host = '127.0.0.1' }: KedaOptions): Promise<KedaServer> {
-  const { Server, ServerCredentials, loadPackageDefinition, status, definition } = await library()
+export async function kedaServer(
+  scaler: Scaler,
+  { port, host = '127.0.0.1' }: KedaOptions,
+): Promise<KedaServer> {
+  const { Server, ServerCredentials, status, definition } = await library()
   const service = definition['externalscaler.ExternalScaler']
   if (service === undefined) throw new TypeError('the interface has no service')
   const server = new Server()
@@ -58,18 +61,28 @@ export async function kedaServer(scaler: Scaler, { port, host = '127.0.0.1' }: K
     }),
     GetMetrics: unary(async ({ scaledObjectRef, metricName }: GetMetricsRequest) => {
       if (metricName !== METRIC)
-        throw new OffloadError('OPTION_INVALID', `there is no metric ${JSON.stringify(metricName)}: it is ${METRIC}`)
+        throw new OffloadError(
+          'OPTION_INVALID',
+          `there is no metric ${JSON.stringify(metricName)}: it is ${METRIC}`,
+        )
       const { desired } = await wanted(scaledObjectRef ?? NOBODY)
       return { metricValues: [{ metricName: METRIC, metricValue: desired, metricValueFloat: desired }] }
     }),
     StreamIsActive: (call: ServerWritableStream<ScaledObjectRef, { result: boolean }>) => {
-      pushActive(scaler, wordsOf(call.request), call).catch((error: unknown) => call.emit('error', failed(error)))
+      pushActive(scaler, wordsOf(call.request), call).catch((error: unknown) =>
+        call.emit('error', failed(error)),
+      )
     },
   })
   const bound = await new Promise<number>((resolve, reject) => {
     server.bindAsync(addressOf(host, port), ServerCredentials.createInsecure(), (error, at) => {
       if (error === null) resolve(at)
-      else reject(new OffloadError('OPTION_INVALID', `cannot listen on ${host}:${port}: ${error.message}`, { cause: error }))
+      else
+        reject(
+          new OffloadError('OPTION_INVALID', `cannot listen on ${host}:${port}: ${error.message}`, {
+            cause: error,
+          }),
+        )
     })
   })
   return { port: bound, close: () => server.forceShutdown() }
@@ -92,20 +105,29 @@ async function pushActive(
   const stop = scaler.on(push, words)
   call.once('cancelled', stop)
   call.once('close', stop)
-  // Before the queues can be measured there is nothing to push; KEDA keeps what it has.
-  push(await scaler.answer(words))
+  try {
+    push(await scaler.answer(words))
+  } catch (error) {
+    stop()
+    throw error
+  }
 }
 
 function wordsOf({ scalerMetadata }: ScaledObjectRef): Words {
   return Object.entries(scalerMetadata).filter(([name]) => !KEDAS_OWN.includes(name))
 }
 
-const addressOf = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+const addressOf = (host: string, port: number): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 
 async function library() {
   try {
     const [grpc, loader] = await Promise.all([import('@grpc/grpc-js'), import('@grpc/proto-loader')])
-    const definition = loader.fromJSON(externalScaler, { keepCase: true, longs: Number, defaults: true })
+    const definition = loader.fromJSON(externalScaler as Parameters<typeof loader.fromJSON>[0], {
+      keepCase: true,
+      longs: Number,
+      defaults: true,
+    })
     return { ...grpc, definition }
   } catch (cause) {
     throw new CapabilityError(

@@ -86,11 +86,7 @@ export function next(
 
 type Step = ReturnType<typeof next>
 
-function wanted(
-  crew: Crew,
-  { workers, load }: Extract<Happening, { type: 'wanted' }>,
-  now: number,
-): Step {
+function wanted(crew: Crew, { workers, load }: Extract<Happening, { type: 'wanted' }>, now: number): Step {
   const there = staff(crew)
   if (workers < there.length) {
     const cost = ({ id, phase }: Place): number => costs[phase] + (load.get(id) ?? 0)
@@ -127,7 +123,8 @@ function retire(crew: Crew, leaving: readonly Place[], now: number): Step {
 
 function working(crew: Crew, id: number, now: number): Step {
   const places = crew.places.map(
-    (place): Place => (place.id === id && place.phase === 'starting' ? { ...place, phase: 'working', since: now } : place),
+    (place): Place =>
+      place.id === id && place.phase === 'starting' ? { ...place, phase: 'working', since: now } : place,
   )
   return { crew: { ...crew, places, everWorked: true }, orders: [] }
 }
@@ -160,7 +157,8 @@ function timed(crew: Crew, { graceMs, startMs }: CrewRules, now: number): Step {
       orders.push({ type: 'start', id })
       return { id, phase: 'starting', since: now, crashes }
     }
-    const isLate = (phase === 'retiring' && now - since >= graceMs) || (phase === 'starting' && now - since >= startMs)
+    const isLate =
+      (phase === 'retiring' && now - since >= graceMs) || (phase === 'starting' && now - since >= startMs)
     if (!isLate || place.killed === true) return place
     orders.push({ type: 'kill', id })
     return { ...place, killed: true }

@@ -18,7 +18,8 @@ export function hostWatch(): (cpuMs: number) => Load {
   }
 }
 
-const ratio = (part: number, whole: number): number => (whole > 0 ? Math.min(1, Math.max(0, part / whole)) : 0)
+const ratio = (part: number, whole: number): number =>
+  whole > 0 ? Math.min(1, Math.max(0, part / whole)) : 0
 
 /** Of all cores since the host came up, in ms. */
 function times(): { readonly busy: number; readonly all: number } {

@@ -15,12 +15,34 @@ import { Processes } from './processes.ts'
 
 /** What a pool tells of: each is one line. */
 export type PoolEvent =
-  | { readonly event: 'scaled'; readonly from: number; readonly to: number; readonly reason: string; readonly text: string }
-  | { readonly event: 'working'; readonly worker: number; readonly pid: number | undefined; readonly startMs: number }
-  | ({ readonly event: 'crashed'; readonly worker: number; readonly crashes: number; readonly isLoop: boolean; readonly retryInMs: number } & End)
+  | {
+      readonly event: 'scaled'
+      readonly from: number
+      readonly to: number
+      readonly reason: string
+      readonly text: string
+    }
+  | {
+      readonly event: 'working'
+      readonly worker: number
+      readonly pid: number | undefined
+      readonly startMs: number
+    }
+  | ({
+      readonly event: 'crashed'
+      readonly worker: number
+      readonly crashes: number
+      readonly isLoop: boolean
+      readonly retryInMs: number
+    } & End)
   | { readonly event: 'ended'; readonly worker: number; readonly pid: number | undefined }
   /** It was not at work, or not at its end, in time. */
-  | { readonly event: 'killed'; readonly worker: number; readonly phase: 'starting' | 'retiring'; readonly afterMs: number }
+  | {
+      readonly event: 'killed'
+      readonly worker: number
+      readonly phase: 'starting' | 'retiring'
+      readonly afterMs: number
+    }
   /** The queues cannot be measured; told once until they can. */
   | { readonly event: 'blind'; readonly error: unknown }
 
@@ -143,7 +165,10 @@ export class Pool {
     this.#do({ type: 'ended', id })
     const place = this.#place(id)
     const { tell } = this.#parts
-    if (place?.phase !== 'waiting') return tell({ event: 'ended', worker: id, pid: end.pid })
+    if (place?.phase !== 'waiting') {
+      tell({ event: 'ended', worker: id, pid: end.pid })
+      return
+    }
     const { crashes, dueAt = 0, since } = place
     const retryInMs = Math.round(dueAt - since)
     tell({ event: 'crashed', worker: id, crashes, isLoop: crashes >= LOOP, retryInMs, ...end })

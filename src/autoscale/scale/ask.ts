@@ -64,7 +64,10 @@ export function askIn(words: Iterable<readonly [string, string]>, defaults: Scal
   const given = new Map(words)
   for (const name of given.keys())
     if (!NAMES.some((known) => known === name))
-      throw new OffloadError('OPTION_INVALID', `${shown(name)} means nothing here: it takes ${NAMES.join(', ')}`)
+      throw new OffloadError(
+        'OPTION_INVALID',
+        `${shown(name)} means nothing here: it takes ${NAMES.join(', ')}`,
+      )
   const [queues, targetAge] = [given.get('queues'), given.get('targetAge')]
   return askOf({
     ...defaults,

@@ -26,11 +26,14 @@ export function scaleRoutes(scaler: Scaler): (request: Request) => Promise<Respo
 
 const answers: Readonly<Record<string, (scaler: Scaler, words: Words) => Answer | Promise<Answer>>> = {
   '/scale': async (scaler, words) => json(await scaler.answer(words)),
-  '/metrics': async (scaler, words) => text(gauges(await scaler.answer(words)), 'text/plain; version=0.0.4; charset=utf-8'),
+  '/metrics': async (scaler, words) =>
+    text(gauges(await scaler.answer(words)), 'text/plain; version=0.0.4; charset=utf-8'),
   '/livez': () => text('ok\n'),
   '/readyz': async (scaler) => {
     const { blind } = await scaler.answer()
-    return blind === undefined ? text('ok\n') : plainProblem(503, 'Service Unavailable', 'the queues cannot be measured now')
+    return blind === undefined
+      ? text('ok\n')
+      : plainProblem(503, 'Service Unavailable', 'the queues cannot be measured now')
   },
 }
 

@@ -49,10 +49,14 @@ export class Watched {
     this.askedAt = this.#clock.elapsed()
     await this.#first
     if (this.#answer !== undefined) return this.#answer
-    throw new BackendError('BACKEND_UNAVAILABLE', `the queues cannot be measured: ${messageOf(this.#trouble)}`, {
-      cause: this.#trouble,
-      retryAfterMs: EVERY_MS,
-    })
+    throw new BackendError(
+      'BACKEND_UNAVAILABLE',
+      `the queues cannot be measured: ${messageOf(this.#trouble)}`,
+      {
+        cause: this.#trouble,
+        retryAfterMs: EVERY_MS,
+      },
+    )
   }
 
   /** Calls the listener with each answer from now on; call the result to stop. */

@@ -1,19 +1,18 @@
 import { checkName } from '../../job/id.ts'
 import type { Offload } from '../../offload.ts'
 import { offload } from '../../offload.ts'
-import type { Schedule } from '../../schedule/schedule.ts'
-import type { AnyTask } from '../../task.ts'
 import type { WorkOptions } from '../../worker/work-plan.ts'
 import type { Call } from '../call.ts'
 import type { Command } from '../command.ts'
 import { readableLogger } from '../logger.ts'
 import type { Loaded } from '../module.ts'
 import { loadModule } from '../module.ts'
-import { nearest } from '../nearest.ts'
-import { whenOf } from '../schedules.ts'
-import { hideSecrets } from '../secrets.ts'
-import { untilSignal } from '../signals.ts'
-import { placeOf } from '../store.ts'
+import { poolPlan, runPool } from '../pool.ts'
+import { ownPool } from '../pool-worker.ts'
+import { heedSignals } from '../signals.ts'
+import { checkShared, placeOf } from '../store.ts'
+import type { Shift } from '../worker.ts'
+import { begin, runInPool, runUntilSignal, tellStopped } from '../worker.ts'
 
 export const work: Command = {
   name: 'work',
@@ -38,42 +37,57 @@ export const work: Command = {
       value: '<duration>',
       help: 'how long running handlers may take to end at a stop; 20s unless told otherwise',
     },
+    {
+      name: 'min',
+      value: '<n>',
+      help: 'worker processes at least, 0 for none while nothing is due; 1 where --max is given',
+    },
+    { name: 'max', value: '<n>', help: 'worker processes at most; as many as cores where --min is given' },
+    {
+      name: 'target-age',
+      value: '<duration>',
+      help: 'how long a job may wait before there are more processes; 5s unless told otherwise',
+    },
   ],
   about: [
     'The module is a path or a package, seen from here. It exports what task() and schedule() made, lists of it, or the',
     'queue that offload() made; with such a queue its own URL and schedules count, unless --url is given.',
     'SIGTERM and SIGINT stop it: nothing more is claimed, running handlers end, the rest is given back and costs no',
     'attempt. A second signal ends it at once (130, 143); what ran then runs again when its lease is over.',
+    'With --min or --max it starts and retires processes of --concurrency handlers each, as many as the queues need, tells each',
+    'change with its reason, and replaces those that crash.',
   ],
   async run(call) {
     // Jobs go on when nobody reads what is printed.
     call.terminal.whenClosed = 'goOn'
+    const pool = ownPool()
+    const plan = pool === undefined ? poolPlan(call) : undefined
     const [specifier = ''] = call.args
-    const stopTimeout = call.duration('timeout') ?? '20s'
     const loaded = await loadModule(specifier, process.cwd())
-    const { tasks, queue: exported } = loaded
-    const own = call.flag('url') ? undefined : exported
-    const queue = own ?? open(call, loaded)
-    const options = optionsOf(call)
-    warnOfStrangers(call, options.queues ?? [], tasks)
-    const signalled = untilSignal(() => call.terminal.note('ended by force'))
-    try {
-      await queue.ready()
-      if (own !== undefined) await warnOfLost(call, own, loaded.schedules)
-      const worker = queue.work(options)
-      if (own !== undefined)
-        worker.on('error', ({ error }) => call.terminal.note(`trouble: ${hideSecrets(String(error))}`))
-      tellStart(call, options, loaded, own !== undefined)
-      const signal = await signalled
-      const { running } = worker.health()
-      call.terminal.data({ event: 'stopping', signal, running })
-      call.terminal.print(`${signal}: stopping, ${running} running; again to end at once`)
-      await worker.stop({ timeout: stopTimeout })
-    } finally {
-      await queue.close()
+    const own = call.flag('url') ? undefined : loaded.queue
+    if (plan !== undefined && own === undefined) checkShared(placeOf(call).url)
+    const shift: Shift = {
+      call,
+      loaded,
+      isOwn: own !== undefined,
+      queue: own ?? open(call, loaded),
+      options: optionsOf(call),
+      stopTimeout: call.duration('timeout') ?? '20s',
     }
-    call.terminal.data({ event: 'stopped' })
-    call.terminal.print('stopped')
+    if (pool !== undefined) {
+      await runInPool(shift, pool)
+      return 0
+    }
+    const signals = heedSignals()
+    signals.onForced = () => call.terminal.note('ended by force')
+    try {
+      await begin(shift, plan)
+      if (plan === undefined) await runUntilSignal(shift, signals)
+      else await runPool(shift, plan, signals)
+    } finally {
+      await shift.queue.close()
+    }
+    tellStopped(call)
     return 0
   },
 }
@@ -100,51 +114,4 @@ function optionsOf(call: Call): WorkOptions {
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(lease === undefined ? {} : { lease }),
   }
-}
-
-/** A slip in the name of a queue would be a worker that waits for ever. */
-function warnOfStrangers(call: Call, queues: readonly string[], tasks: readonly AnyTask[]): void {
-  const known = new Set(tasks.map(({ queue }) => queue))
-  if (known.size === 0) return
-  for (const queue of queues) {
-    if (known.has(queue)) continue
-    const near = nearest(queue, known)
-    call.terminal.note([
-      { text: 'warning:', style: 'yellow' },
-      ` no task of the module goes to queue ${queue}${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    ])
-  }
-}
-
-/** A queue stores the schedules that it was made with; one that was forgotten there would never tick. */
-async function warnOfLost(call: Call, queue: Offload, schedules: readonly Schedule[]): Promise<void> {
-  for (const { name } of schedules) {
-    if ((await queue.schedules.get(name)) !== undefined) continue
-    call.terminal.note([
-      { text: 'warning:', style: 'yellow' },
-      ` schedule ${name} is exported, but not stored: give it to the queue, offload({ schedules: [...] })`,
-    ])
-  }
-}
-
-function tellStart(call: Call, options: WorkOptions, { tasks, schedules }: Loaded, isOwn: boolean): void {
-  const queues = options.queues ?? [...new Set(tasks.map(({ queue }) => queue))]
-  const names = tasks.map(({ name }) => name)
-  const { concurrency = 10 } = options
-  const ticks = schedules.map(({ name, timing }) => `${name} (${whenOf(timing)})`)
-  const url = isOwn ? undefined : hideSecrets(placeOf(call).url)
-  call.terminal.data({
-    event: 'started',
-    pid: process.pid,
-    queues,
-    tasks: names,
-    schedules: schedules.map(({ name }) => name),
-    concurrency,
-    url,
-  })
-  call.terminal.print(
-    `working on ${queues.join(', ') || 'the queues of its tasks'}, ${concurrency} at once, ${url ?? "the module's own queue"}`,
-    ...(names.length === 0 ? [] : [`tasks: ${names.join(', ')}`]),
-    ...(ticks.length === 0 ? [] : [`schedules: ${ticks.join(', ')}`]),
-  )
 }
