@@ -94,6 +94,20 @@ export interface Depth {
   readonly oldestAgeMs: number | null
   readonly paused: boolean
   readonly exact: boolean
+  /** Since the store was made. */
+  readonly totals: Totals | null
+}
+
+/** What became of jobs, counted up and never down: the difference of two looks is exact. */
+export interface Totals {
+  /** Also those that follow others, are queued by schedules, or were moved here from another store. */
+  readonly accepted: number
+  readonly done: number
+  /** Attempts that failed, or whose lease was lost, and that are followed by another. */
+  readonly failed: number
+  /** A dead letter that is tried again and dies again counts twice. */
+  readonly dead: number
+  readonly cancelled: number
 }
 
 /** What a broker can do by itself; the core makes up for the rest from a ledger, or refuses at start. */

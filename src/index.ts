@@ -10,6 +10,7 @@ export type {
   Features,
   LeaseState,
   Room,
+  Totals,
   Want,
 } from './broker.ts'
 export type {

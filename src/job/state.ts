@@ -122,6 +122,11 @@ export function rankAfter(step: Move, after: JobRecord, now: number): number | u
     : undefined
 }
 
+/** Whether the move was the failure of an attempt that another follows. */
+export function isFailure(before: JobRecord, after: JobRecord): boolean {
+  return after.faults !== before.faults && !isEnded(after.state)
+}
+
 /** Whether the job takes its place in the line of its key: from when it first is due until it ends. */
 export function isInLine(job: JobRecord): boolean {
   if (job.key === undefined || isEnded(job.state)) return false

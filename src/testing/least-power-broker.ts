@@ -176,6 +176,7 @@ class Connection implements Broker {
       oldestAgeMs: null,
       paused: false,
       exact: true,
+      totals: null,
     }
   }
 

@@ -212,6 +212,7 @@ function depthIn(store: MemoryStore, queue: string): Depth {
     oldestAgeMs: oldest === Number.POSITIVE_INFINITY ? null : Math.max(0, store.now - oldest),
     paused: store.paused.has(queue),
     exact: true,
+    totals: store.totalsOf(queue),
   }
 }
 

@@ -1,11 +1,11 @@
 import type { BackendOptions } from '../../backend.ts'
-import type { Amount } from '../../broker.ts'
+import type { Amount, Totals } from '../../broker.ts'
 import { followUps } from '../../job/follow-up.ts'
 import type { Job, JobFault, JobRecord, JobState } from '../../job/job.ts'
 import { isEnded, isWaiting } from '../../job/job.ts'
 import { arrivalOf } from '../../job/past.ts'
 import type { Move } from '../../job/state.ts'
-import { move, rankAfter } from '../../job/state.ts'
+import { isFailure, move, rankAfter } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
 import { jobEventTypes } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
@@ -18,6 +18,9 @@ import { Heap } from './heap.ts'
 import type { Outbox } from './outbox.ts'
 
 type Ended = 'done' | 'dead' | 'cancelled'
+
+type Growing = { -readonly [K in keyof Totals]: number }
+const none: Totals = { accepted: 0, done: 0, failed: 0, dead: 0, cancelled: 0 }
 
 interface Timed {
   readonly at: number
@@ -41,6 +44,7 @@ export class MemoryStore {
   readonly #ready = new Map<string, Heap<Entry>>()
   readonly #lines = new Map<string, Map<string, Line>>()
   readonly #counts = new Map<string, Record<JobState | 'waitingBytes', number>>()
+  readonly #totals = new Map<string, Growing>()
   readonly #ended = { done: new Set<Entry>(), dead: new Set<Entry>(), cancelled: new Set<Entry>() }
   readonly #alarms = new Heap<Timed>(byTime)
   readonly #startable = new Set<string>()
@@ -72,6 +76,19 @@ export class MemoryStore {
     return { jobs: queued + scheduled, bytes: waitingBytes }
   }
 
+  totalsOf(queue: string): Totals {
+    return { ...(this.#totals.get(queue) ?? none) }
+  }
+
+  #totalsOf(queue: string): Growing {
+    let totals = this.#totals.get(queue)
+    if (totals === undefined) {
+      totals = { ...none }
+      this.#totals.set(queue, totals)
+    }
+    return totals
+  }
+
   readyIn(queue: string): Heap<Entry> {
     let ready = this.#ready.get(queue)
     if (ready === undefined) {
@@ -95,7 +112,12 @@ export class MemoryStore {
     this.entries.set(job.id, entry)
     if (job.idempotency !== undefined) this.keys.set(job.idempotency.key, entry)
     this.#count(record, 1)
-    if (isEnded(record.state)) this.#ended[record.state as Ended].add(entry)
+    const totals = this.#totalsOf(record.queue)
+    totals.accepted++
+    if (isEnded(record.state)) {
+      this.#ended[record.state as Ended].add(entry)
+      totals[record.state as Ended]++
+    }
     this.emit(entry, 'accepted')
     this.#follow(entry)
   }
@@ -111,7 +133,12 @@ export class MemoryStore {
     this.#count(after, 1)
     if (step.type !== 'renew') this.emit(entry, eventOf(step, before, after))
     if (isEnded(before.state)) this.#ended[before.state as Ended].delete(entry)
-    if (isEnded(after.state)) this.#ended[after.state as Ended].add(entry)
+    const totals = this.#totalsOf(after.queue)
+    if (isFailure(before, after)) totals.failed++
+    if (isEnded(after.state)) {
+      this.#ended[after.state as Ended].add(entry)
+      totals[after.state as Ended]++
+    }
     if (before.state !== after.state) entry.open = false
     this.#follow(entry)
     for (const job of followUps(after, this.now)) this.#following.push({ seq: entry.seq, job })

@@ -143,6 +143,7 @@ export class Alone implements Broker {
       oldestAgeMs: null,
       paused: false,
       exact: true,
+      totals: null,
     }
   }
 

@@ -68,6 +68,7 @@ export function besideLedger(wire: Wire, features: Features, logger: Logger): Br
         oldestAgeMs: null,
         paused: false,
         exact: true,
+        totals: null,
       }
     },
     close: () => wire.close(),

@@ -3,7 +3,7 @@ import type { Job, JobState } from '../../job/job.ts'
 import { isEnded, isWaiting } from '../../job/job.ts'
 import { canBeMoved } from '../../job/past.ts'
 import type { Move, Settlement } from '../../job/state.ts'
-import { isInLine, move, rankAfter } from '../../job/state.ts'
+import { isFailure, isInLine, move, rankAfter } from '../../job/state.ts'
 import { jobEventTypes } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
 import type { Stored } from './codec.ts'
@@ -36,6 +36,8 @@ export interface Group {
   /** What it adds to the bytes that wait, where it is one job that comes to wait or does no more. */
   readonly bytes?: number
   readonly fault?: object
+  /** An attempt failed that another follows. */
+  readonly failed?: true
 }
 
 export interface Change {
@@ -104,6 +106,7 @@ export function changeOf(stored: Stored, step: Move, now: number): Change | unde
     after: after.state,
     ...waitingBytes(job.payload, before.state, after.state),
     ...(fault === undefined ? {} : { fault }),
+    ...(isFailure(before, after) ? { failed: true as const } : {}),
   }
   return { group, follows: followUps(after, now), seq }
 }

@@ -2,6 +2,7 @@ import type { Depth } from '../../broker.ts'
 import type { JobRecord } from '../../job/job.ts'
 import type { Action, FindQuery, JobEvent, JobEventType, Page } from '../../ledger.ts'
 import { jobEventTypes } from '../../ledger.ts'
+import { counted, depthFrom } from '../counts.ts'
 import type { EventsPage } from '../database.ts'
 import { cursorOf } from '../database.ts'
 import type { Stored } from './codec.ts'
@@ -124,30 +125,21 @@ export async function depthsOf(at: Connection, queues: readonly string[]): Promi
   const depths: Depth[] = []
   for (let from = 0; from < queues.length; from += QUEUES) {
     const some = queues.slice(from, from + QUEUES)
-    const answers = (await at.run(scripts.depth, { args: { queues: some, few: AGES } })) as DepthAnswer[]
+    const args = { queues: some, counted, few: AGES }
+    const answers = (await at.run(scripts.depth, { args })) as DepthAnswer[]
     const now = at.now()
-    depths.push(...some.map((queue, nth) => depthFrom(queue, answers[nth] ?? [], now)))
+    for (const [nth, [numbers, paused, oldest]] of answers.entries())
+      depths.push(
+        depthFrom(some[nth] ?? '', (what) => Number(numbers[counted.indexOf(what)] ?? 0), {
+          oldestAgeMs: oldest === '' ? null : Math.max(0, now - Number(oldest)),
+          paused: paused === 1,
+        }),
+      )
   }
   return depths
 }
 
-type DepthAnswer = readonly (number | string)[]
-
-function depthFrom(queue: string, answer: DepthAnswer, now: number): Depth {
-  const [ready, running, scheduled, dead, paused, bytes = 0] = answer.slice(0, 6).map(Number)
-  const oldest = answer[6]
-  return {
-    queue,
-    ready: ready ?? 0,
-    running: running ?? 0,
-    scheduled: scheduled ?? 0,
-    dead: dead ?? 0,
-    waitingBytes: Math.max(0, bytes),
-    oldestAgeMs: oldest === '' || oldest === undefined ? null : Math.max(0, now - Number(oldest)),
-    paused: paused === 1,
-    exact: true,
-  }
-}
+type DepthAnswer = readonly [numbers: readonly (string | null)[], paused: number, oldest: string]
 
 /** The events after a number; from now on when it is undefined. */
 export async function eventsPage(

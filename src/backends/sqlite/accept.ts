@@ -5,7 +5,7 @@ import { rank } from '../../job/priority.ts'
 import { limitMet } from '../room.ts'
 import type { Remembered } from './remember.ts'
 import { remember } from './remember.ts'
-import { STATE, WAITING_BYTES } from './rows.ts'
+import { COUNT, STATE } from './rows.ts'
 import type { Span } from './spans.ts'
 import { extend } from './spans.ts'
 import type { Step } from './step.ts'
@@ -87,7 +87,7 @@ function place(step: Step, job: Job, seq: number, ready: Ready[]): void {
   if (scheduled) step.dueAt = Math.min(step.dueAt, job.runAt ?? step.dueAt)
   if (job.deadline !== undefined) step.addDeadline(seq, job.deadline)
   step.count(queue, scheduled ? STATE.scheduled : STATE.queued, 1)
-  step.count(queue, WAITING_BYTES, Buffer.byteLength(job.payload))
+  step.count(queue, COUNT.bytes, Buffer.byteLength(job.payload))
   step.tell('accepted', job, 0)
 }
 

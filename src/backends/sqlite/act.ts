@@ -2,7 +2,7 @@ import { canBeMoved } from '../../job/past.ts'
 import type { Acted, Action, ActVerdict, DeadFilter } from '../../ledger.ts'
 import { forgetJobs } from './retention.ts'
 import type { Row } from './rows.ts'
-import { recordOf, STATE } from './rows.ts'
+import { COUNT, recordOf, STATE } from './rows.ts'
 import { takeOneOut } from './spans.ts'
 import type { Step } from './step.ts'
 
@@ -96,5 +96,6 @@ function forget(step: Step, { seq, queue, state }: Row): boolean {
   takeOneOut(step.db, 'ended', seq)
   forgetJobs(step, { first: seq, last: seq })
   step.count(queue, state, -1)
+  step.count(queue, COUNT.forgotten, 1)
   return true
 }

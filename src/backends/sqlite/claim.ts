@@ -3,7 +3,7 @@ import type { Job, JobFault } from '../../job/job.ts'
 import type { Connection } from './connection.ts'
 import { hasOutbox, spend } from './outbox.ts'
 import type { JobList, Row } from './rows.ts'
-import { JOB_COLUMNS, jobFrom, STATE, WAITING_BYTES } from './rows.ts'
+import { COUNT, JOB_COLUMNS, jobFrom, STATE } from './rows.ts'
 import type { Span } from './spans.ts'
 import { extend, takeOut } from './spans.ts'
 import type { Step } from './step.ts'
@@ -122,7 +122,7 @@ export function claim(step: Step, queue: string, want: Want): Claim[] {
       claims.push(claimed(step, { seq, claim: number, fence: fence + 1, job }, attempt + 1, leaseUntil))
   }
   step.count(queue, STATE.queued, -claims.length)
-  step.count(queue, WAITING_BYTES, -bytesOf(claims))
+  step.count(queue, COUNT.bytes, -bytesOf(claims))
   step.count(queue, STATE.running, claims.length)
   step.dueAt = Math.min(step.dueAt, leaseUntil)
   return claims

@@ -2,10 +2,12 @@ import type { Depth } from '../../broker.ts'
 import type { JobState } from '../../job/job.ts'
 import { isEnded } from '../../job/job.ts'
 import type { FindQuery, Page } from '../../ledger.ts'
+import type { Counted } from '../counts.ts'
+import { depthFrom } from '../counts.ts'
 import { cursorOf } from '../database.ts'
 import type { Connection } from './connection.ts'
 import type { Row } from './rows.ts'
-import { recordOf, STATE, WAITING_BYTES } from './rows.ts'
+import { COUNT, recordOf, STATE } from './rows.ts'
 
 const FEW = 10_000
 
@@ -76,18 +78,12 @@ export function depth(db: Connection, queue: string, now: number): Depth {
       ({ state, n }) => [state, n],
     ),
   )
-  const ready = counts.get(STATE.queued) ?? 0
-  return {
-    queue,
-    ready,
-    running: counts.get(STATE.running) ?? 0,
-    scheduled: counts.get(STATE.scheduled) ?? 0,
-    dead: counts.get(STATE.dead) ?? 0,
-    waitingBytes: counts.get(WAITING_BYTES) ?? 0,
+  const of = (what: Counted): number => counts.get(COUNT[what]) ?? 0
+  const ready = of('queued')
+  return depthFrom(queue, of, {
     oldestAgeMs: ready === 0 ? null : oldestAge(db, queue, ready, now),
     paused: db.sql('select 1 from paused where queue = ?').get(queue) !== undefined,
-    exact: true,
-  }
+  })
 }
 
 function oldestAge(db: Connection, queue: string, ready: number, now: number): number | null {

@@ -1,5 +1,5 @@
 import type { Retention } from '../../backend.ts'
-import { STATE } from './rows.ts'
+import { COUNT, STATE } from './rows.ts'
 import type { Span } from './spans.ts'
 import { takeOut } from './spans.ts'
 import type { Step } from './step.ts'
@@ -46,6 +46,7 @@ function forget(step: Step, state: number, maxAgeMs: number, maxCount: number): 
       forgetJobs(step, part)
       const count = part.last - part.first + 1
       step.count(span.queue, state, -count)
+      step.count(span.queue, COUNT.forgotten, count)
       forgotten += count
     }
     if (spans.length < SPANS_A_LOOK) break

@@ -1,4 +1,6 @@
 import type { FollowUp, Job, JobFault, JobRecord, JobState, LogLine } from '../../job/job.ts'
+import type { Counted } from '../counts.ts'
+import { counted, wasOf } from '../counts.ts'
 
 /** States as numbers, so that indexes are small: the position is what stands in the file. */
 const order: readonly JobState[] = ['scheduled', 'queued', 'running', 'done', 'dead', 'cancelled']
@@ -12,8 +14,15 @@ export const STATE: Readonly<Record<JobState, number>> = {
   cancelled: 5,
 }
 
-/** What is counted beside the states: the bytes of the payloads that wait. */
-export const WAITING_BYTES = 6
+/** What is counted of a queue, as numbers: the position is what stands in the file. Those of the states come first. */
+export const COUNT: Readonly<Record<Counted, number>> = Object.fromEntries(
+  counted.map((what, position) => [what, position]),
+) as Record<Counted, number>
+
+/** By the number of an ended state: what is counted as well when jobs leave it. */
+export const WAS: ReadonlyMap<number, number> = new Map(
+  Object.entries(wasOf).map(([state, was]) => [COUNT[state as Counted], COUNT[was]]),
+)
 
 /** A row of `records`, as node:sqlite gives it. */
 export interface Row {

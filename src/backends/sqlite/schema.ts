@@ -149,7 +149,7 @@ export const migrations: readonly string[] = [
   `
   create index ready_published on ready (queue, published, first) where published is not null;
   `,
-  // State 6: the bytes of the payloads that wait.
+  // State 6: the bytes of the payloads that wait. What the others are is said in counts.ts.
   `
   insert into counts
     select queue, 6, sum(octet_length(payload)) from jobs

@@ -4,7 +4,7 @@ import { followUps } from '../../job/follow-up.ts'
 import type { Job, JobRecord } from '../../job/job.ts'
 import { isEnded, isWaiting } from '../../job/job.ts'
 import type { Move } from '../../job/state.ts'
-import { isInLine, move, rankAfter } from '../../job/state.ts'
+import { isFailure, isInLine, move, rankAfter } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
 import type { Connection } from './connection.ts'
@@ -12,7 +12,7 @@ import { typesMask } from './events.ts'
 import { Lines } from './line.ts'
 import { hasOutbox } from './outbox.ts'
 import type { Row } from './rows.ts'
-import { recordOf, STATE, WAITING_BYTES } from './rows.ts'
+import { COUNT, recordOf, STATE, WAS } from './rows.ts'
 import { takeOneOut } from './spans.ts'
 
 /**
@@ -70,24 +70,27 @@ export class Step {
     return this.#publishes ? 0 : null
   }
 
-  count(queue: string, state: number, by: number): void {
-    let states = this.#counts.get(queue)
-    if (states === undefined) {
-      states = new Map()
-      this.#counts.set(queue, states)
+  /** Adds to a count of a queue: of a state, or another of `COUNT`. */
+  count(queue: string, what: number, by: number): void {
+    let counts = this.#counts.get(queue)
+    if (counts === undefined) {
+      counts = new Map()
+      this.#counts.set(queue, counts)
     }
-    states.set(state, (states.get(state) ?? 0) + by)
+    counts.set(what, (counts.get(what) ?? 0) + by)
+    const was = by < 0 ? WAS.get(what) : undefined
+    if (was !== undefined) this.count(queue, was, -by)
   }
 
   /** What of a queue is scheduled or queued. */
   waitingIn(queue: string): Amount {
     const [jobs, bytes] = this.db
       .list(
-        `select total(iif(state < 2, n, 0)), total(iif(state = ${WAITING_BYTES}, n, 0)) from counts where queue = ?`,
+        `select total(iif(state < 2, n, 0)), total(iif(state = ${COUNT.bytes}, n, 0)) from counts where queue = ?`,
       )
       .get(queue) as unknown as [jobs: number, bytes: number]
     const own = (state: number): number => this.#counts.get(queue)?.get(state) ?? 0
-    return { jobs: jobs + own(STATE.scheduled) + own(STATE.queued), bytes: bytes + own(WAITING_BYTES) }
+    return { jobs: jobs + own(STATE.scheduled) + own(STATE.queued), bytes: bytes + own(COUNT.bytes) }
   }
 
   /** A number that no claim had before. */
@@ -115,6 +118,7 @@ export class Step {
     if (after.faults !== before.faults) this.note(row.seq, 'faults', JSON.stringify(after.faults))
     this.#countState(before, -1)
     this.#countState(after, 1)
+    if (isFailure(before, after)) this.count(row.queue, COUNT.failed, 1)
     this.tell(eventOf(how, before, after), row, after.attempt)
     this.follow(row.seq, after)
     if (row.key !== null) this.lines.lineUp(row.queue, row.key)
@@ -126,6 +130,7 @@ export class Step {
     const before = recordOf(row)
     this.#leave(row, before)
     this.#countState(before, -1)
+    this.count(row.queue, COUNT.forgotten, 1)
     if (row.key !== null) this.lines.lineUp(row.queue, row.key)
   }
 
@@ -153,7 +158,7 @@ export class Step {
 
   #countState({ queue, state, payload }: JobRecord, by: number): void {
     this.count(queue, STATE[state], by)
-    if (isWaiting(state)) this.count(queue, WAITING_BYTES, by * Buffer.byteLength(payload))
+    if (isWaiting(state)) this.count(queue, COUNT.bytes, by * Buffer.byteLength(payload))
   }
 
   #leave({ seq, queue, state, blocked }: Row, before: JobRecord): void {
@@ -252,12 +257,12 @@ export class Step {
 
   /** Writes what was added up. The last thing a transaction does. */
   flush(): void {
-    for (const [queue, states] of this.#counts) {
-      for (const [state, by] of states) {
+    for (const [queue, counts] of this.#counts) {
+      for (const [what, by] of counts) {
         if (by === 0) continue
         this.db
           .sql('insert into counts values (?, ?, ?) on conflict do update set n = n + excluded.n')
-          .run(queue, state, by)
+          .run(queue, what, by)
       }
     }
     if (this.#eventCount === 0) return

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { defaultRetention } from '../../backend.ts'
+import type { Claim, Totals } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
 import type { Ending } from '../../job/state.ts'
-import type { Bench, ConformanceCase } from './case.ts'
-import { roomFor } from './case.ts'
+import type { ConformanceCase } from './case.ts'
+import { Bench, roomFor } from './case.ts'
 
 const LIMIT = 100
 const room = roomFor({ bytes: LIMIT })
@@ -21,6 +23,10 @@ async function offer(b: Bench, ...jobs: Partial<Job>[]): Promise<string[]> {
 
 async function waitingBytes(b: Bench): Promise<number | null> {
   return (await b.backend.broker.depth('q')).waitingBytes
+}
+
+async function totals(b: Bench, queue = 'q'): Promise<Totals | null> {
+  return (await b.depth(queue)).totals
 }
 
 /** Ways of a job out of the line, from where it holds all the room there is. */
@@ -55,7 +61,7 @@ async function end(b: Bench, ending: Ending): Promise<void> {
   assert.equal(await b.settle(await b.takeOne(), ending), true)
 }
 
-/** What a store counts: the bytes that wait in a queue, and what is in all queues. */
+/** What a store counts: the bytes that wait in a queue, what is in all queues, and totals. */
 export const counting: readonly ConformanceCase[] = [
   {
     group: 'flow',
@@ -166,6 +172,108 @@ export const counting: readonly ConformanceCase[] = [
       assert.equal(await waitingBytes(b), 30)
       await b.ledger.act({ type: 'retry', ids: ['dead'] })
       assert.equal(await waitingBytes(b), 70)
+    },
+  },
+  {
+    group: 'admin',
+    name: 'an empty queue has totals of nought',
+    async run(b) {
+      assert.deepEqual(await totals(b), { accepted: 0, done: 0, failed: 0, dead: 0, cancelled: 0 })
+    },
+  },
+  {
+    group: 'admin',
+    name: 'totals tell what was accepted and what became of it; only a failure that is tried again has failed',
+    async run(b) {
+      await b.enqueue({ maxAttempts: 2 }, { maxAttempts: 2 }, {}, {}, { queue: 'r' })
+      const retry = (): Ending => ({ type: 'retry', runAt: b.target.now(), fault: b.fault() })
+      const [one, two, three] = await b.take(3)
+      for (const claim of [one, two]) await b.settle(claim as Claim, retry())
+      await b.settle(three as Claim, { type: 'done' })
+      assert.deepEqual(await totals(b), { accepted: 4, done: 1, failed: 2, dead: 0, cancelled: 0 })
+      await b.ledger.act({ type: 'cancel', ids: ['job-4', 'job-4', 'job-3'] })
+      const [again] = await b.take(2)
+      await b.settle(again as Claim, retry())
+      assert.deepEqual(await totals(b), { accepted: 4, done: 1, failed: 2, dead: 1, cancelled: 1 })
+      assert.deepEqual(await totals(b, 'r'), { accepted: 1, done: 0, failed: 0, dead: 0, cancelled: 0 })
+    },
+  },
+  {
+    group: 'admin',
+    name: 'an attempt whose lease lapses has failed where another follows; one that is put off or released has not',
+    async run(b) {
+      await b.enqueue({ maxAttempts: 2 })
+      await end(b, { type: 'snooze', runAt: b.target.now() })
+      await end(b, { type: 'release' })
+      await b.takeOne('q', 300)
+      await b.target.advance(600)
+      assert.deepEqual(await totals(b), { accepted: 1, done: 0, failed: 1, dead: 0, cancelled: 0 })
+      await b.takeOne('q', 300)
+      await b.target.advance(600)
+      assert.deepEqual(await totals(b), { accepted: 1, done: 0, failed: 1, dead: 1, cancelled: 0 })
+    },
+  },
+  {
+    group: 'admin',
+    name: 'a dead letter that is tried again and dies again has died twice, and was accepted once',
+    async run(b) {
+      await b.enqueue({}, {})
+      const fault = b.fault()
+      await end(b, { type: 'dead', fault })
+      await b.ledger.act({ type: 'retry', ids: ['job-1'] })
+      await end(b, { type: 'dead', fault })
+      await end(b, { type: 'dead', fault })
+      await b.ledger.act({ type: 'redrive', filter: {}, before: b.target.now() + 60_000, limit: 10 })
+      assert.deepEqual(await totals(b), { accepted: 2, done: 0, failed: 0, dead: 3, cancelled: 0 })
+      await end(b, { type: 'done' })
+      assert.deepEqual(await totals(b), { accepted: 2, done: 1, failed: 0, dead: 3, cancelled: 0 })
+    },
+  },
+  {
+    group: 'admin',
+    name: 'what is purged, or has moved to another store, stays in the totals; what is moved here comes into them',
+    async run(b) {
+      await b.enqueue({}, {}, {}, {})
+      for (const claim of await b.take(2)) await b.settle(claim, { type: 'dead', fault: b.fault() })
+      await b.ledger.act({
+        type: 'purge',
+        filter: { ids: ['job-1'] },
+        before: b.target.now() + 60_000,
+        limit: 9,
+      })
+      await b.ledger.act({ type: 'forget', ids: ['job-2', 'job-3'] })
+      assert.deepEqual(await totals(b), { accepted: 4, done: 0, failed: 0, dead: 2, cancelled: 0 })
+      const past = { attempt: 1, fence: 1, acceptedAt: b.target.now(), faults: [b.fault()] }
+      await b.enqueue(
+        { past: { ...past, state: 'queued' } },
+        { past: { ...past, state: 'dead', endedAt: b.target.now() } },
+      )
+      assert.deepEqual(await totals(b), { accepted: 6, done: 0, failed: 0, dead: 3, cancelled: 0 })
+    },
+  },
+  {
+    group: 'admin',
+    name: 'totals never fall when ended jobs are forgotten',
+    skip: ({ virtual }) => (virtual ? undefined : 'retention is waited for on a virtual clock'),
+    async run({ target }) {
+      const retention = { ...defaultRetention, endedMs: 1000, deadMs: 1000 }
+      const b = new Bench(target, await target.open({ retention }))
+      try {
+        await b.enqueue({}, {}, {})
+        await end(b, { type: 'done' })
+        await end(b, { type: 'dead', fault: b.fault() })
+        await b.ledger.act({ type: 'cancel', ids: ['job-3'] })
+        const before = await totals(b)
+        assert.deepEqual(before, { accepted: 3, done: 1, failed: 0, dead: 1, cancelled: 1 })
+        for (let looks = 0; looks < 50 && (await b.ledger.find({})).jobs.length > 0; looks++)
+          await target.advance(6000)
+        assert.deepEqual((await b.ledger.find({})).jobs, [])
+        assert.deepEqual(await totals(b), before)
+        await b.enqueue({})
+        assert.equal((await totals(b))?.accepted, 4)
+      } finally {
+        await b.close()
+      }
     },
   },
   {

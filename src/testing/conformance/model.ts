@@ -4,7 +4,7 @@ import { openMemory } from '../../backends/memory/index.ts'
 import type { Claim } from '../../broker.ts'
 import type { FollowUp, Job, JobRecord } from '../../job/job.ts'
 import type { Ending } from '../../job/state.ts'
-import type { Ledger } from '../../ledger.ts'
+import type { Action, Ledger } from '../../ledger.ts'
 import { silentLogger } from '../../log.ts'
 import { seeded } from '../least-power-broker.ts'
 import { VirtualClock } from '../virtual-clock.ts'
@@ -118,9 +118,8 @@ async function lockStep(bench: Bench, random: () => number): Promise<void> {
         break
       }
       case 6: {
-        const ids = [`job-${1 + pick(40)}`]
-        const type = (['cancel', 'retry'] as const)[pick(2)] ?? 'cancel'
-        agree(await both((ledger) => ledger.act({ type, ids })))
+        const action = anAction(pick(5), [`job-${1 + pick(40)}`], now + 1, 1 + pick(3))
+        agree(await both((ledger) => ledger.act(action)))
         break
       }
       case 7: {
@@ -140,6 +139,17 @@ function bare({ job, attempt, fence, leaseUntil }: Claim): object {
 
 function plain(record: JobRecord): object {
   return JSON.parse(JSON.stringify(record)) as object
+}
+
+function anAction(which: number, ids: readonly string[], before: number, limit: number): Action {
+  const actions: Action[] = [
+    { type: 'cancel', ids },
+    { type: 'retry', ids },
+    { type: 'redrive', filter: {}, before, limit },
+    { type: 'purge', filter: {}, before, limit },
+    { type: 'forget', ids },
+  ]
+  return actions[which] ?? { type: 'cancel', ids }
 }
 
 function anEnding(which: number, runAt: number, at: number): Ending {

@@ -65,6 +65,7 @@ for nth, g in ipairs(args.groups) do
     leave(g, ids)
     if g.to == 'gone' then
       forget(ids)
+      count(g.queue, 'forgotten', #ids)
     else
       redis.call('HSET', K .. 'state', unpack(rows))
       if g.fault then noted(ids[1], g.fault) end
@@ -80,6 +81,7 @@ for nth, g in ipairs(args.groups) do
       if g.after then count(g.queue, g.after, #ids) end
     end
     if g.bytes then count(g.queue, 'bytes', g.bytes) end
+    if g.failed then count(g.queue, 'failed', #ids) end
     if g.event then tell(g.event, g.queue, g.task, g.attempt, ids) end
   end
 end

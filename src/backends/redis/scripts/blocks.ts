@@ -100,6 +100,7 @@ local function forget(ids, state)
   for kind, n in pairs(state and ofKind or {}) do
     local _, queue = kindOf(kind)
     count(queue, state, -n)
+    count(queue, 'forgotten', n)
   end
 end
 `

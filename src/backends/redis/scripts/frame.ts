@@ -1,3 +1,5 @@
+import { wasOf } from '../../counts.ts'
+
 /**
  * What every script begins with. Scripts keep the indexes together and decide nothing about a job: TypeScript says what it
  * becomes, and a script does it where the job still is what TypeScript saw.
@@ -14,9 +16,14 @@ local nowText = string.format('%d', now)
 local counts, hints = {}, {}
 local told, toldCount, toldMask = {}, 0, 0
 
-local function count(queue, state, by)
-  local field = state .. ' ' .. queue
+local was = { ${Object.entries(wasOf)
+  .map(([state, counted]) => `${state} = '${counted}'`)
+  .join(', ')} }
+
+local function count(queue, what, by)
+  local field = what .. ' ' .. queue
   counts[field] = (counts[field] or 0) + by
+  if by < 0 and was[what] then count(queue, was[what], -by) end
 end
 
 -- The bytes of the payload in a body.

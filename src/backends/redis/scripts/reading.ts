@@ -88,7 +88,7 @@ for _, queue in ipairs(redis.call('SMEMBERS', K .. 'paused')) do add(queue) end
 return out
 `
 
-/** The numbers of queues, each with whether it is paused and when the oldest of its ready jobs was made. */
+/** Of each queue: what is counted, whether it is paused, and when the oldest of its ready jobs was made. */
 export const depthScript: string = `
 local function oldestIn(queue)
   local oldest
@@ -123,14 +123,10 @@ end
 
 local out = {}
 for nth, queue in ipairs(args.queues) do
-  local numbers = {}
-  for i, state in ipairs({ 'queued', 'running', 'scheduled', 'dead' }) do
-    numbers[i] = tonumber(redis.call('HGET', K .. 'counts', state .. ' ' .. queue)) or 0
-  end
-  numbers[5] = redis.call('SISMEMBER', K .. 'paused', queue)
-  numbers[6] = tonumber(redis.call('HGET', K .. 'counts', 'bytes ' .. queue)) or 0
-  numbers[7] = numbers[1] > 0 and oldestIn(queue) or ''
-  out[nth] = numbers
+  local fields = {}
+  for i, what in ipairs(args.counted) do fields[i] = what .. ' ' .. queue end
+  local numbers = redis.call('HMGET', K .. 'counts', unpack(fields))
+  out[nth] = { numbers, redis.call('SISMEMBER', K .. 'paused', queue), oldestIn(queue) }
 end
 return out
 `
