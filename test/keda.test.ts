@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { ChannelCredentials, ClientReadableStream, ServiceError } from '@grpc/grpc-js'
 import { credentials, loadPackageDefinition, status } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
@@ -17,18 +18,20 @@ interface Ref {
   readonly scalerMetadata: Record<string, string>
 }
 
+interface Specs {
+  readonly metricSpecs: readonly { metricName: string; targetSize: unknown; targetSizeFloat: number }[]
+}
+
+interface Metrics {
+  readonly metricValues: readonly { metricName: string; metricValue: unknown; metricValueFloat: number }[]
+}
+
 /** What KEDA calls, by the interface that KEDA publishes. */
 interface Client {
   IsActive(ref: Ref, done: Answered<{ result: boolean }>): void
   StreamIsActive(ref: Ref): ClientReadableStream<{ result: boolean }>
-  GetMetricSpec(
-    ref: Ref,
-    done: Answered<{ metricSpecs: { metricName: string; targetSize: string; targetSizeFloat: number }[] }>,
-  ): void
-  GetMetrics(
-    request: { scaledObjectRef: Ref; metricName: string },
-    done: Answered<{ metricValues: { metricName: string; metricValue: string; metricValueFloat: number }[] }>,
-  ): void
+  GetMetricSpec(ref: Ref, done: Answered<Specs>): void
+  GetMetrics(request: { scaledObjectRef: Ref; metricName: string }, done: Answered<Metrics>): void
   StreamMetricSpec(ref: Ref): ClientReadableStream<object>
   close(): void
 }
@@ -73,27 +76,19 @@ async function served(min = 0): Promise<{ queue: Offload; keda: Client }> {
 
 async function untilDesired(keda: Client, ref: Ref, fits: (desired: number) => boolean): Promise<number> {
   for (;;) {
-    const { metricValues } = await call<Awaited<ReturnType<typeof metrics>>>((done) =>
-      keda.GetMetrics({ scaledObjectRef: ref, metricName: 'offload-workers' }, done),
-    )
+    const request = { scaledObjectRef: ref, metricName: 'offload-workers' }
+    const { metricValues } = await call<Metrics>((done) => keda.GetMetrics(request, done))
     const [value] = metricValues
-    if (value !== undefined && fits(value.metricValueFloat)) {
-      expect(Number(value.metricValue)).toBe(value.metricValueFloat)
-      return value.metricValueFloat
-    }
+    if (value === undefined) throw new Error('no value')
+    expect(Number(value.metricValue)).toBe(value.metricValueFloat)
+    if (fits(value.metricValueFloat)) return value.metricValueFloat
+    await wait(50)
   }
 }
 
-const metrics = (keda: Client, ref: Ref) =>
-  call<{ metricValues: { metricName: string; metricValue: string; metricValueFloat: number }[] }>((done) =>
-    keda.GetMetrics({ scaledObjectRef: ref, metricName: 'offload-workers' }, done),
-  )
-
 test('the target is one worker a replica, as a float and as the integer that older releases read', async () => {
   const { keda } = await served()
-  const { metricSpecs } = await call<Parameters<Parameters<Client['GetMetricSpec']>[1]>[1]>((done) =>
-    keda.GetMetricSpec(refOf(), done),
-  )
+  const { metricSpecs } = await call<Specs>((done) => keda.GetMetricSpec(refOf(), done))
   expect(metricSpecs).toMatchObject([{ metricName: 'offload-workers', targetSizeFloat: 1 }])
   expect(Number(metricSpecs[0]?.targetSize)).toBe(1)
 })

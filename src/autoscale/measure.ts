@@ -45,7 +45,6 @@ function sum(counts: readonly (number | null)[]): number | null {
 
 /** A queue that has nothing ready has no age, which is not the same as an age that nobody knows. */
 function oldest(depths: readonly Depth[]): number | null {
-  const waiting = depths.filter(({ ready }) => ready !== 0)
-  if (waiting.some(({ ready, oldestAgeMs }) => ready === null && oldestAgeMs === null)) return null
-  return Math.max(0, ...waiting.map(({ oldestAgeMs }) => oldestAgeMs ?? 0))
+  const ages = depths.filter(({ ready }) => ready !== 0).map(({ oldestAgeMs }) => oldestAgeMs)
+  return ages.includes(null) ? null : Math.max(0, ...ages.map((age) => age ?? 0))
 }
