@@ -51,7 +51,7 @@ export function celery({ min, max }: Bounds): Scaler {
         return Math.min(held, max)
       }
       const rested = grewAt !== undefined && at - grewAt > keepaliveSeconds
-      return rested ? Math.max(held, least) : undefined
+      return rested && held < processes ? Math.max(held, least) : undefined
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Demand } from './demand.ts'
 import type { History } from './history.ts'
-import { endRate } from './history.ts'
+import { endsIn } from './history.ts'
 import type { Reading } from './reading.ts'
 
 /** Whether growth helps: plain data. */
@@ -18,8 +18,9 @@ export interface Efficacy {
 interface Trial {
   readonly from: number
   readonly to: number
-  /** Ends in a millisecond that `from` workers could reach. */
+  /** Ends in a millisecond that `from` workers could reach, and the run time that this is from. */
   readonly rate: number
+  readonly runMs: number
   /** Since when all of them claim and something has always been ready. */
   readonly fullSince?: number
 }
@@ -43,6 +44,8 @@ const HELD_MS = 30_000
 const MOST_DOUBLINGS = 4
 const TRUSTED_MS = 120_000
 const CHANGED = 1.25
+const MOST_MS = 15_000
+const [SLOWER, MOST_GROWTH] = [1.4, 1.5]
 
 /** Workers were added to `from`, each of which runs `slots` jobs of `runMs` at once. */
 export function grew(
@@ -53,7 +56,7 @@ export function grew(
   slots: number,
 ): Efficacy {
   if (from === 0) return efficacy
-  const trial = efficacy.trial ?? { from, to, rate: (from * slots) / runMs }
+  const trial = efficacy.trial ?? { from, to, rate: (from * slots) / runMs, runMs }
   const { fullSince: _, ...open } = trial
   return { ...efficacy, trial: { ...open, to: Math.max(trial.to, to) } }
 }
@@ -79,10 +82,11 @@ function conclude(efficacy: Efficacy, history: History, reading: Reading, waitMs
   }
   const { fullSince = reading.at } = trial
   if (reading.at - fullSince < waitMs) return { ...rest, trial: { ...trial, fullSince } }
-  const rate = endRate(history, reading.at - fullSince)
+  const ends = endsIn(history, reading.at - fullSince)
   const growth = trial.to / trial.from
-  const helped = rate === undefined || rate >= trial.rate * (1 + ENOUGH * (growth - 1))
-  if (helped || growth < WORTH) return { ...rest, strikes: 0 }
+  const rate = (ends?.count ?? 0) / (ends?.ms ?? 1)
+  const helped = rate >= trial.rate * (1 + ENOUGH * (growth - 1))
+  if (ends === undefined || helped || growth < WORTH) return { ...rest, strikes: 0 }
   if (reading.at < efficacy.trustedUntil) return rest
   const heldMs = HELD_MS * 2 ** Math.min(efficacy.strikes, MOST_DOUBLINGS)
   return {
@@ -99,9 +103,21 @@ function reconsider(efficacy: Efficacy, history: History, reading: Reading, wait
   if (reading.at >= held.until) return rest
   const passedMs = reading.at - held.since
   if (passedMs < 2 * waitMs) return efficacy
-  const rate = endRate(history, waitMs)
-  if (rate === undefined) return efficacy
-  if (rate > held.rate * CHANGED) return { ...rest, strikes: 0 }
-  const missed = (reading.ready ?? 0) > 0 && rate < held.rate / CHANGED
+  const ends = endsIn(history, Math.min(passedMs - waitMs, MOST_MS))
+  if (ends === undefined) return efficacy
+  const expected = held.rate * ends.ms
+  const chance = 3 * Math.sqrt(expected)
+  if (ends.count > Math.max(expected * CHANGED, expected + chance)) return { ...rest, strikes: 0 }
+  const missed = (reading.ready ?? 0) > 0 && ends.count < Math.min(expected / CHANGED, expected - chance)
   return missed ? { ...rest, strikes: 0, trustedUntil: reading.at + TRUSTED_MS } : efficacy
+}
+
+/**
+ * The most workers while growth is on trial and run times have grown with it: what they call may be the bottleneck, and then more
+ * would make it worse.
+ */
+export function mostOnTrial({ trial, trustedUntil }: Efficacy, at: number, runMs: number): number {
+  if (trial === undefined || at < trustedUntil || runMs < trial.runMs * SLOWER)
+    return Number.POSITIVE_INFINITY
+  return Math.max(trial.from + 1, Math.floor(trial.from * MOST_GROWTH))
 }

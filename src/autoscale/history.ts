@@ -19,8 +19,6 @@ export type History = readonly Sample[]
 const KEPT_MS = 60_000
 /** Closer ones would make the history long. */
 const MOST = 240
-/** A mean run time stands on so many attempts at least, where there were as many. */
-const ENOUGH = 20
 
 export function remember(history: History, reading: Reading): History {
   const last = history.at(-1)
@@ -56,10 +54,9 @@ function grown(
   return { count: Math.max(0, value - (first[total] ?? value)), ms: last.at - first.at }
 }
 
-/** Attempts that ended in a millisecond, over the last `ms`. */
-export function endRate(history: History, ms: number): number | undefined {
-  const ends = grown(history, 'ended', ms)
-  return ends === undefined ? undefined : ends.count / ends.ms
+/** Attempts that ended in the last `ms`, or as much of it as is known. */
+export function endsIn(history: History, ms: number): { count: number; ms: number } | undefined {
+  return grown(history, 'ended', ms)
 }
 
 /** The part of the attempts of the last `ms` that failed; 0 where there are too few to tell. */
@@ -69,38 +66,52 @@ export function failedPart(history: History, ms: number, enough: number): number
   return Math.min(1, failures.count / ends.count)
 }
 
+/** The longest first. */
+const WINDOWS_MS = [30_000, 10_000, 3_000]
+/** So many standard deviations are no chance. */
+const SIGNIFICANT = 4
+
 /**
- * Jobs that come in a millisecond: over the last 10 s, or over the last 3 s where so many more came then that chance does not
- * explain it.
+ * Jobs that come in a millisecond: on the mean of 30 s, or of a shorter time that differs from it by more than chance explains
+ * (arrivals at random). So steady load is known well, and a step is seen at once.
  */
 export function arrivalRate(history: History): number | undefined {
-  const usual = grown(history, 'came', 10_000)
-  if (usual === undefined) return undefined
-  const rate = usual.count / usual.ms
-  const recent = grown(history, 'came', 3_000)
-  if (recent === undefined) return rate
-  const expected = rate * recent.ms
-  const isSurge = recent.count > expected + 3 * Math.sqrt(expected) + 2
-  return isSurge ? recent.count / recent.ms : rate
+  let rate: number | undefined
+  for (const ms of WINDOWS_MS) {
+    const recent = grown(history, 'came', ms)
+    if (recent === undefined) continue
+    const expected = (rate ?? 0) * recent.ms
+    const isChance =
+      rate !== undefined &&
+      Math.abs(recent.count - expected) <= SIGNIFICANT * Math.sqrt(Math.max(expected, 1)) + 1
+    if (!isChance) rate = recent.count / recent.ms
+  }
+  return rate
 }
 
-/** The mean run time of the last attempts: of 10 s, and of more where these were few. Undefined before the first. */
+/**
+ * The mean run time of the attempts that ended: in the last minute, or in a shorter time that differs from it by more than
+ * chance explains (run times that vary as much as their mean). Undefined before the first.
+ */
 export function meanRunMs(history: History): number | undefined {
   const last = history.at(-1)
-  let [count, ms] = [0, 0]
-  for (const sample of history.toReversed()) {
-    if (last !== undefined && sample.at < last.at - 10_000 && count >= ENOUGH) break
-    count += sample.timed
-    ms += sample.runMs
+  let mean: number | undefined
+  for (const windowMs of [KEPT_MS, 10_000]) {
+    const recent = history.filter(({ at }) => last !== undefined && at > last.at - windowMs)
+    const count = recent.reduce((sum, { timed }) => sum + timed, 0)
+    if (count === 0) continue
+    const value = recent.reduce((sum, { runMs }) => sum + runMs, 0) / count
+    const isChance = mean !== undefined && Math.abs(value - mean) <= (SIGNIFICANT * mean) / Math.sqrt(count)
+    if (!isChance) mean = value
   }
-  return count === 0 ? undefined : ms / count
+  return mean
 }
 
-/** Jobs that ran at once, on the mean of the last `ms`. */
-export function meanRunning(history: History, ms: number): number | undefined {
+/** Jobs that ran at once at the least in the last `ms`: so many run for long, which the mean of those that ended cannot tell. */
+export function leastRunning(history: History, ms: number): number | undefined {
   const last = history.at(-1)
   const known = history.flatMap(({ at, running }) =>
     running !== null && last !== undefined && at > last.at - ms ? [running] : [],
   )
-  return known.length === 0 ? undefined : known.reduce((sum, one) => sum + one, 0) / known.length
+  return known.length === 0 ? undefined : Math.min(...known)
 }

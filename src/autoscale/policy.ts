@@ -1,7 +1,7 @@
-import type { Demand } from './demand.ts'
+import type { Demand, Order } from './demand.ts'
 import { demandOf } from './demand.ts'
 import type { Efficacy } from './efficacy.ts'
-import { grew, judge, noEfficacy } from './efficacy.ts'
+import { grew, judge, mostOnTrial, noEfficacy } from './efficacy.ts'
 import type { History } from './history.ts'
 import { failedPart, remember } from './history.ts'
 import type { Reading } from './reading.ts'
@@ -32,7 +32,7 @@ export interface Plan {
  * Why so many workers: `steady` they are right · `backlog` what comes and waits takes more · `age` the oldest job will be near
  * or over the target age · `spare` fewer do · `linger` fewer would do, but not for long enough yet · `idle` nothing is ready,
  * running or due · `due` the last one stays for scheduled jobs · `failures` too many attempts fail · `downstream` more workers
- * did not end more jobs · `host` this host is full · `blind` nothing could be read · `fallback` so often that a fixed number
+ * did not end more jobs · `trial` jobs run slower since it grew, so that is judged first · `host` this host is full · `blind` nothing could be read · `fallback` so often that a fixed number
  * is taken · `limit` more than `max` would be right
  */
 export type Reason =
@@ -45,6 +45,7 @@ export type Reason =
   | 'due'
   | 'failures'
   | 'downstream'
+  | 'trial'
   | 'host'
   | 'blind'
   | 'fallback'
@@ -63,15 +64,17 @@ export interface Memory {
   readonly workers?: number
   readonly history: History
   readonly efficacy: Efficacy
-  /** What was right lately. */
-  readonly wanted: readonly { readonly at: number; readonly workers: number }[]
+  /** What kept up lately. */
+  readonly wanted: readonly Order[]
+  /** Workers that may still be starting. */
+  readonly orders: readonly Order[]
   readonly shrankAt?: number
   /** Readings in a row that could not be taken. */
   readonly missed: number
 }
 
 /** Before the first decision. */
-export const noMemory: Memory = { history: [], efficacy: noEfficacy, wanted: [], missed: 0 }
+export const noMemory: Memory = { history: [], efficacy: noEfficacy, wanted: [], orders: [], missed: 0 }
 
 /** What a decision is made from. */
 export interface Situation {
@@ -98,6 +101,8 @@ const DEAD_BAND = 0.1
 /** Part of the workers that is retired at once, at the most. */
 const STEP_DOWN = 0.25
 const [FULL_CPU, FULL_MEMORY] = [0.85, 0.8]
+/** Start-up times that are longer than planned are reckoned with up to so many times. */
+const ORDERS_KEPT = 3
 const [FAILURES_MS, FEW_ENDS] = [30_000, 10]
 
 /**
@@ -122,14 +127,20 @@ export function decide(
   const situation = situationOf(plan, memory, reading, before)
   const choice = choose(situation)
   const { workers } = choice
-  const { efficacy } = situation.memory
+  const { efficacy, orders } = situation.memory
+  const more = workers - before
   return {
     decision: { ...choice, text: textOf(choice, situation) },
     memory: {
       ...situation.memory,
       workers,
-      efficacy: workers > before ? grew(efficacy, before, workers, situation.demand, plan.slots) : efficacy,
-      ...(workers < before ? { shrankAt: reading.at } : {}),
+      ...(more > 0
+        ? {
+            efficacy: grew(efficacy, before, workers, situation.demand, plan.slots),
+            orders: [...orders, { at: reading.at, workers: more }],
+          }
+        : {}),
+      ...(more < 0 ? { shrankAt: reading.at } : {}),
     },
   }
 }
@@ -142,11 +153,14 @@ function unread({ min, max, fallback, fallbackAfter = 30 }: Plan, before: number
 function situationOf(plan: Plan, memory: Memory, reading: Reading, before: number): Situation {
   const startMs = plan.startMs ?? 2000
   const history = remember(memory.history, reading)
-  const demand = demandOf({ ...plan, startMs, runMs: plan.runMs ?? 1000 }, history, reading)
-  const right = Math.max(leastOf(reading), Math.ceil(Math.min(demand.workers, plan.max + 1) - 1e-9))
+  const orders = memory.orders.filter(({ at }) => at > reading.at - ORDERS_KEPT * startMs)
+  const demand = demandOf({ ...plan, startMs, runMs: plan.runMs ?? 1000 }, history, orders, reading)
+  const whole = (workers: number): number =>
+    Math.max(leastOf(reading), Math.ceil(Math.min(workers, plan.max + 1) - 1e-9))
+  const right = whole(demand.workers)
   const lingerMs = plan.lingerMs ?? Math.max(10_000, 4 * startMs)
   const earlier = memory.wanted.length === 0 ? [{ at: reading.at, workers: before }] : memory.wanted
-  const wanted = [...earlier, { at: reading.at, workers: right }].filter(
+  const wanted = [...earlier, { at: reading.at, workers: whole(demand.keepUp) }].filter(
     ({ at }) => at > reading.at - lingerMs && at <= reading.at,
   )
   return {
@@ -188,7 +202,9 @@ function grow({ plan, reading, before, right, demand, memory }: Situation): Choi
   if (before >= plan.max) return hold('limit')
   if (held !== undefined) return hold('downstream')
   if ((reading.host?.cpu ?? 0) > FULL_CPU || (reading.host?.memory ?? 0) > FULL_MEMORY) return hold('host')
-  const workers = within(plan, Math.min(right, Math.max(1, before * doubled(memory.history))))
+  const onTrial = mostOnTrial(memory.efficacy, reading.at, demand.runMs)
+  if (before >= onTrial) return hold('trial')
+  const workers = within(plan, Math.min(right, onTrial, Math.max(1, before * doubled(memory.history))))
   return { workers, reason: demand.isHurried ? 'age' : 'backlog' }
 }
 
@@ -202,7 +218,7 @@ function doubled(history: History): number {
 function shrink({ plan, reading, before, right, highest, demand, memory }: Situation): Choice {
   const hold = (reason: Reason): Choice => ({ workers: before, reason })
   const least = Math.max(plan.min, highest, Math.ceil(before * (1 - STEP_DOWN)) - 1)
-  const isLittle = (workers: number): boolean => workers >= before * (1 - DEAD_BAND)
+  const isLittle = (workers: number): boolean => workers > before * (1 - DEAD_BAND / 2)
   if (before === plan.min || isLittle(right) || demand.isHurried)
     return hold(before === 1 && right === 1 && isOnlyDue(reading) ? 'due' : 'steady')
   const restMs = Math.max(1000, (plan.startMs ?? 2000) / 2)

@@ -40,6 +40,7 @@ const becauseOf: Record<Reason, (situation: Situation) => string> = {
     `${Math.round(failed * 100)} % of the attempts fail, and more workers would fail more`,
   downstream: ({ memory }) =>
     `more than ${memory.efficacy.held?.workers ?? 0} did not end more jobs, so something that they call is the bottleneck`,
+  trial: () => 'jobs run slower since it grew, and whether that helped is not known yet',
   host: ({ reading: { host } }) =>
     `this host is full (CPU ${Math.round((host?.cpu ?? 0) * 100)} %, memory ${Math.round((host?.memory ?? 0) * 100)} %)`,
   blind: () => 'nothing could be read',
