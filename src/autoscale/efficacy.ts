@@ -1,0 +1,123 @@
+import type { Demand } from './demand.ts'
+import type { History } from './history.ts'
+import { endsIn } from './history.ts'
+import type { Reading } from './reading.ts'
+
+/** Whether growth helps: plain data. */
+export interface Efficacy {
+  /** Growth whose effect is not known yet. */
+  readonly trial?: Trial
+  /** Growth that did not help: it was taken back, and there is no other until then. */
+  readonly held?: Held
+  /** How often in a row it did not help: each time it is held for longer. */
+  readonly strikes: number
+  /** Growth is not doubted until then. */
+  readonly trustedUntil: number
+}
+
+interface Trial {
+  readonly from: number
+  readonly to: number
+  /** Ends in a millisecond that `from` workers could reach, and the run time that this is from. */
+  readonly rate: number
+  readonly runMs: number
+  /** Since when all of them claim and something has always been ready. */
+  readonly fullSince?: number
+}
+
+interface Held {
+  readonly workers: number
+  readonly since: number
+  readonly until: number
+  /** Ends in a millisecond with the workers that were taken back. */
+  readonly rate: number
+}
+
+export const noEfficacy: Efficacy = { strikes: 0, trustedUntil: Number.NEGATIVE_INFINITY }
+
+/** Smaller growth is lost in chance. */
+const WORTH = 1.25
+/** It helped when it brought this part of what it should. */
+const ENOUGH = 0.2
+const LEAST_MS = 5000
+const HELD_MS = 30_000
+const MOST_DOUBLINGS = 4
+const TRUSTED_MS = 120_000
+const CHANGED = 1.25
+const MOST_MS = 15_000
+const [SLOWER, MOST_GROWTH] = [1.4, 1.5]
+
+/** Workers were added to `from`, each of which runs `slots` jobs of `runMs` at once. */
+export function grew(
+  efficacy: Efficacy,
+  from: number,
+  to: number,
+  { runMs }: Pick<Demand, 'runMs'>,
+  slots: number,
+): Efficacy {
+  if (from === 0) return efficacy
+  const trial = efficacy.trial ?? { from, to, rate: (from * slots) / runMs, runMs }
+  const { fullSince: _, ...open } = trial
+  return { ...efficacy, trial: { ...open, to: Math.max(trial.to, to) } }
+}
+
+/** What the newest reading says of growth before it. */
+export function judge(
+  efficacy: Efficacy,
+  history: History,
+  reading: Reading,
+  { runMs }: Pick<Demand, 'runMs'>,
+): Efficacy {
+  const waitMs = Math.max(LEAST_MS, 2 * runMs)
+  return reconsider(conclude(efficacy, history, reading, waitMs), history, reading, waitMs)
+}
+
+function conclude(efficacy: Efficacy, history: History, reading: Reading, waitMs: number): Efficacy {
+  const { trial, ...rest } = efficacy
+  if (trial === undefined) return efficacy
+  if (reading.ready === 0) return { ...rest, strikes: 0 }
+  if (reading.starting > 0 || reading.workers < trial.to) {
+    const { fullSince: _, ...open } = trial
+    return { ...rest, trial: open }
+  }
+  const { fullSince = reading.at } = trial
+  if (reading.at - fullSince < waitMs) return { ...rest, trial: { ...trial, fullSince } }
+  const ends = endsIn(history, reading.at - fullSince)
+  const growth = trial.to / trial.from
+  const rate = (ends?.count ?? 0) / (ends?.ms ?? 1)
+  const helped = rate >= trial.rate * (1 + ENOUGH * (growth - 1))
+  if (ends === undefined || helped || growth < WORTH) return { ...rest, strikes: 0 }
+  if (reading.at < efficacy.trustedUntil) return rest
+  const heldMs = HELD_MS * 2 ** Math.min(efficacy.strikes, MOST_DOUBLINGS)
+  return {
+    ...rest,
+    strikes: efficacy.strikes + 1,
+    held: { workers: trial.from, since: reading.at, until: reading.at + heldMs, rate },
+  }
+}
+
+/** Held no longer when the time is over, when more ends again, or when the workers that were taken back are missed. */
+function reconsider(efficacy: Efficacy, history: History, reading: Reading, waitMs: number): Efficacy {
+  const { held, ...rest } = efficacy
+  if (held === undefined) return efficacy
+  if (reading.at >= held.until) return rest
+  const passedMs = reading.at - held.since
+  if (passedMs < 2 * waitMs) return efficacy
+  const ends = endsIn(history, Math.min(passedMs - waitMs, MOST_MS))
+  if (ends === undefined) return efficacy
+  const expected = held.rate * ends.ms
+  const chance = 3 * Math.sqrt(expected)
+  if (ends.count > Math.max(expected * CHANGED, expected + chance)) return { ...rest, strikes: 0 }
+  const missed = (reading.ready ?? 0) > 0 && ends.count < Math.min(expected / CHANGED, expected - chance)
+  return missed ? { ...rest, strikes: 0, trustedUntil: reading.at + TRUSTED_MS } : efficacy
+}
+
+/**
+ * The most workers while growth is on trial and run times have grown with it: what they call may be the bottleneck, and then more
+ * would make it worse.
+ */
+export function mostOnTrial({ trial, trustedUntil }: Efficacy, at: number, runMs: number): number {
+  if (trial === undefined || at < trustedUntil || runMs < trial.runMs * SLOWER)
+    return Number.POSITIVE_INFINITY
+  return Math.max(trial.from + 1, Math.floor(trial.from * MOST_GROWTH))
+}
