@@ -1,11 +1,17 @@
+import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { Outside, repeated } from '../lab/outside.ts'
+import type { Plan } from '../src/autoscale/policy.ts'
+import type { PoolEvent } from '../src/autoscale/pool/pool.ts'
+import { Pool } from '../src/autoscale/pool/pool.ts'
+import { POOL_MARK } from '../src/cli/pool-worker.ts'
+import { systemClock } from '../src/clock.ts'
 import { offload } from '../src/index.ts'
 import type { Ended, Running } from './cli/program.ts'
-import { Desk } from './cli/program.ts'
+import { Desk, program } from './cli/program.ts'
 import { held, noted } from './fixtures/cli/pool-tasks.ts'
 
 const fixture = (name: string): string => join(import.meta.dirname, `fixtures/cli/${name}.ts`)
@@ -35,6 +41,46 @@ class Scene {
       Array.from({ length: count }, () => ({ input: { ms } })),
     )
     return answers.flatMap((one) => (one.status === 'accepted' ? one.handle.id : []))
+  }
+
+  /** A pool in this process, of real worker processes; however busy this host is. */
+  async pool(plan: Plan): Promise<{ events: PoolEvent[]; stop: () => Promise<void> }> {
+    const queue = offload({ url: this.desk.url, tasks: [noted] })
+    const events: PoolEvent[] = []
+    const [command = '', ...words] = program
+    const env = { ...process.env, OUTSIDE: this.outside.path, OFFLOAD_URL: this.desk.url, [POOL_MARK]: '1' }
+    const pool = new Pool({
+      plan,
+      rules: { graceMs: 25_000, startMs: 60_000 },
+      fork: () =>
+        spawn(command, [...words, 'work', fixture('pool-tasks'), '--concurrency', String(plan.slots)], {
+          env,
+          stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+        }),
+      depths: async () => [await queue.depth('default')],
+      tell: (event) => void events.push(event),
+      host: () => undefined,
+      clock: systemClock,
+      random: Math.random,
+    })
+    onTestFinished(() => pool.kill())
+    const running = pool.run()
+    const stop = async (): Promise<void> => {
+      pool.stop()
+      await running
+      await queue.close()
+    }
+    return { events, stop }
+  }
+
+  /** Each job was started once, at its first attempt, and is done. */
+  async expectDone(ids: readonly string[]): Promise<void> {
+    await this.desk.peek(async (queue) => {
+      for (const id of ids) await queue.result(id)
+      for (const id of ids) expect(await queue.get(id)).toMatchObject({ state: 'done', attempt: 1 })
+    })
+    expect(repeated(this.outside.ids('S'))).toEqual([])
+    expect(this.outside.ids('E').sort()).toEqual([...ids].sort())
   }
 
   async queueHeld(): Promise<{ id: string; file: string }> {
@@ -78,24 +124,29 @@ async function untilGone(pid: number | undefined): Promise<void> {
   }
 }
 
-test('jobs that wait too long get more workers, with a reason; at a signal all drain, nothing is lost and no attempt is spent', async () => {
+test('a surge gets more workers, each step with its reason, and fewer once it is over; none is killed and no attempt is spent', async () => {
+  const scene = new Scene()
+  const { events, stop } = await scene.pool({ min: 1, max: 3, slots: 2, targetAgeMs: 200, lingerMs: 1000 })
+  const ids = await scene.queue(200, 100)
+  const named = (event: PoolEvent['event']) => events.filter((one) => one.event === event)
+  while (named('working').length < 3) await wait(20)
+  expect(named('scaled')[0]).toMatchObject({ from: 1, reason: 'age', text: expect.stringMatching(/\d/) })
+  await scene.desk.peek(async (queue) => {
+    for (const id of ids) await queue.result(id)
+  })
+  while (named('ended').length < 2) await wait(20)
+  expect(named('scaled').at(-1)).toMatchObject({ to: 1, reason: 'spare' })
+  await stop()
+  expect([...named('killed'), ...named('crashed')]).toEqual([])
+  await scene.expectDone(ids)
+}, 60_000)
+
+test('at a signal all workers drain: what runs ends, the rest waits for others, nothing is lost and no attempt is spent', async () => {
   const scene = new Scene()
   const ids = await scene.queue(300, 100)
-  const pool = scene.start(
-    'pool-tasks',
-    '--min',
-    '1',
-    '--max',
-    '3',
-    '--concurrency',
-    '2',
-    '--target-age',
-    '200ms',
-  )
+  const pool = scene.start('pool-tasks', '--min', '3', '--max', '3', '--concurrency', '2')
   await until(pool, 3, { event: 'working' })
-  const [grown] = await until(pool, 1, { event: 'scaled' })
-  expect(grown).toMatchObject({ from: 1, reason: expect.any(String), text: expect.stringMatching(/\d/) })
-  while (scene.outside.ids('E').length < 50) await wait(20)
+  while (scene.outside.ids('E').length < 30) await wait(20)
   pool.child.kill('SIGTERM')
   expect(await pool.ended).toMatchObject({ code: 0 })
   expect(told(pool).map(({ event }) => event)).toEqual(
@@ -106,11 +157,7 @@ test('jobs that wait too long get more workers, with a reason; at a signal all d
   expect(begun.length).toBeLessThan(ids.length)
   expect(scene.outside.ids('E').sort()).toEqual(begun.sort())
   const rest = scene.start('pool-tasks', '--concurrency', '300')
-  await scene.desk.peek(async (queue) => {
-    for (const id of ids) await queue.result(id)
-    for (const id of ids) expect(await queue.get(id)).toMatchObject({ state: 'done', attempt: 1 })
-  })
-  expect(repeated(scene.outside.ids('S'))).toEqual([])
+  await scene.expectDone(ids)
   rest.child.kill('SIGTERM')
   await rest.ended
 }, 60_000)

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import type { Plan } from '../autoscale/policy.ts'
-import { noMemory } from '../autoscale/policy.ts'
+import { hostWatch } from '../autoscale/pool/host.ts'
 import type { PoolEvent } from '../autoscale/pool/pool.ts'
 import { Pool } from '../autoscale/pool/pool.ts'
 import { askOf } from '../autoscale/scale/ask.ts'
@@ -43,18 +43,16 @@ export async function runPool(shift: Shift, plan: Plan, signals: Signals): Promi
   const queues = queuesOf(shift)
   if (queues.length === 0)
     throw usageError('the module does not tell its queues: name them, --queues default')
-  const pool = new Pool(
-    {
-      plan,
-      rules: { graceMs: toMs(stopTimeout, '--timeout') + BEYOND_MS, startMs: START_MS },
-      fork: startAgain,
-      depths: () => Promise.all(queues.map((name) => queue.depth(name))),
-      tell: (event) => tell(call, event),
-      clock: systemClock,
-      random: Math.random,
-    },
-    noMemory,
-  )
+  const pool = new Pool({
+    plan,
+    rules: { graceMs: toMs(stopTimeout, '--timeout') + BEYOND_MS, startMs: START_MS },
+    fork: startAgain,
+    depths: () => Promise.all(queues.map((name) => queue.depth(name))),
+    tell: (event) => tell(call, event),
+    host: hostWatch(),
+    clock: systemClock,
+    random: Math.random,
+  })
   signals.onForced = () => {
     call.terminal.note('ended by force')
     pool.kill()

@@ -4,17 +4,21 @@ import type { Reading } from '../reading.ts'
 type Load = NonNullable<Reading['host']>
 
 /**
- * Tells how busy this host is, 0 to 1, since it was asked last: all of it, or what the workers take of the share they may have
- * (a container may use fewer cores than it sees), whichever is more. `cpuMs`: what the workers have computed so far.
+ * Tells how busy this host is, 0 to 1, since it was asked last: all of it, whoever keeps it busy. Where this process may use fewer
+ * cores than there are, as in a container, what the others do is no matter: then it is what the workers take of that share.
+ * `cpuMs`: what the workers have computed so far.
  */
 export function hostWatch(): (cpuMs: number) => Load {
   let before = { ...times(), cpuMs: 0, at: performance.now() }
+  const cores = availableParallelism()
   return (cpuMs) => {
     const now = { ...times(), cpuMs, at: performance.now() }
-    const all = ratio(now.busy - before.busy, now.all - before.all)
-    const own = ratio(now.cpuMs - before.cpuMs, (now.at - before.at) * availableParallelism())
+    const cpu =
+      cores < cpus().length
+        ? ratio(now.cpuMs - before.cpuMs, (now.at - before.at) * cores)
+        : ratio(now.busy - before.busy, now.all - before.all)
     before = now
-    return { cpu: Math.max(all, own), memory: memory() }
+    return { cpu, memory: memory() }
   }
 }
 

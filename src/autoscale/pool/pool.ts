@@ -3,13 +3,13 @@ import type { Depth } from '../../broker.ts'
 import type { Clock } from '../../clock.ts'
 import { sleep } from '../../clock.ts'
 import { OffloadError } from '../../job/errors.ts'
+import { smoothed } from '../../worker/fetch-ahead.ts'
 import { measure } from '../measure.ts'
 import type { Memory, Plan } from '../policy.ts'
-import { decide } from '../policy.ts'
+import { decide, noMemory } from '../policy.ts'
 import type { Reading } from '../reading.ts'
 import type { Crew, CrewRules, Happening, Place } from './crew.ts'
 import { isHopeless, LOOP, next, nobody, staff } from './crew.ts'
-import { hostWatch } from './host.ts'
 import type { End } from './processes.ts'
 import { Processes } from './processes.ts'
 
@@ -54,6 +54,8 @@ export interface PoolParts {
   /** Of the queues that the workers serve. */
   readonly depths: () => Promise<readonly Depth[]>
   readonly tell: (event: PoolEvent) => void
+  /** How busy this host is, with what the workers have computed so far (ms). */
+  readonly host: (cpuMs: number) => Reading['host']
   readonly clock: Clock
   readonly random: () => number
 }
@@ -65,15 +67,15 @@ const LOOK_EVERY_MS = 100
 export class Pool {
   readonly #parts: PoolParts
   readonly #processes: Processes
-  readonly #host = hostWatch()
   readonly #stopping = new AbortController()
   #crew: Crew = nobody
-  #memory: Memory
+  #memory: Memory = noMemory
+  /** From the order of a process to its first claim, newer ones weighing more. */
+  #startMs: number | undefined
   #isBlind = false
 
-  constructor(parts: PoolParts, memory: Memory) {
+  constructor(parts: PoolParts) {
     this.#parts = parts
-    this.#memory = memory
     this.#processes = new Processes(parts.fork, {
       onWorking: (id, pid) => this.#onWorking(id, pid),
       onEnded: (id, end) => this.#onEnded(id, end),
@@ -123,7 +125,8 @@ export class Pool {
       const begun = clock.elapsed()
       const reading = await this.#read()
       if (signal.aborted) return
-      const { decision, memory } = decide(plan, this.#memory, reading)
+      const measured = this.#startMs === undefined ? plan : { startMs: this.#startMs, ...plan }
+      const { decision, memory } = decide(measured, this.#memory, reading)
       this.#memory = memory
       this.#scaleTo(decision)
       await sleep(clock, Math.max(0, begun + MEASURE_EVERY_MS - clock.elapsed()), signal)
@@ -138,8 +141,11 @@ export class Pool {
       const there = staff(this.#crew)
       const workers = there.filter(({ phase }) => phase === 'working').length
       const sums = this.#processes.sums()
-      const told = { ...sums, workers, starting: there.length - workers, host: this.#host(sums.cpuMs) }
-      return measure(seen, told, clock.elapsed())
+      const told = { ...sums, workers, starting: there.length - workers }
+      const host = this.#parts.host(sums.cpuMs)
+      // Where no worker is, it is not they that fill the host, and the first must come all the same.
+      const isTold = host !== undefined && there.length > 0
+      return measure(seen, isTold ? { ...told, host } : told, clock.elapsed())
     } catch (error) {
       if (!this.#isBlind && !this.#stopping.signal.aborted) tell({ event: 'blind', error })
       this.#isBlind = true
@@ -158,7 +164,9 @@ export class Pool {
     const place = this.#place(id)
     this.#do({ type: 'working', id })
     if (place?.phase !== 'starting') return
-    this.#parts.tell({ event: 'working', worker: id, pid, startMs: this.#since(place) })
+    const startMs = this.#since(place)
+    this.#startMs = smoothed(this.#startMs, startMs)
+    this.#parts.tell({ event: 'working', worker: id, pid, startMs })
   }
 
   #onEnded(id: number, end: End): void {
