@@ -94,6 +94,8 @@ export function textOf(event: PoolEvent): string {
   switch (event.event) {
     case 'scaled':
       return `${event.to} ${event.to === 1 ? 'worker' : 'workers'}, was ${event.from}: ${event.text} (${event.reason})`
+    case 'held':
+      return `${event.workers} ${event.workers === 1 ? 'worker stays' : 'workers stay'}: ${event.text} (${event.reason})`
     case 'working':
       return `worker ${event.worker} works (pid ${event.pid}), ready after ${span(event.startMs)}`
     case 'ended':

@@ -3,22 +3,23 @@ import type { Reading } from '../reading.ts'
 
 type Load = NonNullable<Reading['host']>
 
+/** What others take of a host is no matter while the workers take less than this part of it. */
+const SMALL_PART = 0.25
+
 /**
- * Tells how busy this host is, 0 to 1, since it was asked last: all of it, whoever keeps it busy. Where this process may use fewer
- * cores than there are, as in a container, what the others do is no matter: then it is what the workers take of that share.
- * `cpuMs`: what the workers have computed so far.
+ * Tells how busy this host is, 0 to 1, since it was asked last: whoever keeps it busy, but no more than four times what the workers
+ * take themselves, or a neighbour would stop them from ever growing. Where this process may use fewer cores than there are, as in a
+ * container, others do not count at all. `cpuMs`: what the workers have computed so far.
  */
 export function hostWatch(): (cpuMs: number) => Load {
-  let before = { ...times(), cpuMs: 0, at: performance.now() }
   const cores = availableParallelism()
+  let before = { ...times(), cpuMs: 0, at: performance.now() }
   return (cpuMs) => {
     const now = { ...times(), cpuMs, at: performance.now() }
-    const cpu =
-      cores < cpus().length
-        ? ratio(now.cpuMs - before.cpuMs, (now.at - before.at) * cores)
-        : ratio(now.busy - before.busy, now.all - before.all)
+    const all = ratio(now.busy - before.busy, now.all - before.all)
+    const own = ratio(now.cpuMs - before.cpuMs, (now.at - before.at) * cores)
     before = now
-    return { cpu, memory: memory() }
+    return { cpu: cores < cpus().length ? own : Math.min(all, own / SMALL_PART), memory: memory() }
   }
 }
 

@@ -5,7 +5,7 @@ import { sleep } from '../../clock.ts'
 import { OffloadError } from '../../job/errors.ts'
 import { smoothed } from '../../worker/fetch-ahead.ts'
 import { measure } from '../measure.ts'
-import type { Memory, Plan } from '../policy.ts'
+import type { Memory, Plan, Reason } from '../policy.ts'
 import { decide, noMemory } from '../policy.ts'
 import type { Reading } from '../reading.ts'
 import type { Crew, CrewRules, Happening, Place } from './crew.ts'
@@ -43,6 +43,8 @@ export type PoolEvent =
       readonly phase: 'starting' | 'retiring'
       readonly afterMs: number
     }
+  /** More workers would be wanted, or nobody knows: told when the reason changes. */
+  | { readonly event: 'held'; readonly workers: number; readonly reason: string; readonly text: string }
   /** The queues cannot be measured; told once until they can. */
   | { readonly event: 'blind'; readonly error: unknown }
 
@@ -60,6 +62,8 @@ export interface PoolParts {
   readonly random: () => number
 }
 
+/** Why there are no more workers although they might help. */
+const HOLDS: readonly Reason[] = ['limit', 'host', 'downstream', 'failures', 'fallback']
 const MEASURE_EVERY_MS = 1000
 const LOOK_EVERY_MS = 100
 
@@ -72,6 +76,7 @@ export class Pool {
   #memory: Memory = noMemory
   /** From the order of a process to its first claim, newer ones weighing more. */
   #startMs: number | undefined
+  #held: Reason | undefined
   #isBlind = false
 
   constructor(parts: PoolParts) {
@@ -155,9 +160,19 @@ export class Pool {
 
   #scaleTo({ workers, reason, text }: ReturnType<typeof decide>['decision']): void {
     const from = staff(this.#crew).length
-    if (workers === from) return
+    if (workers === from) {
+      this.#tellHeld(reason, text)
+      return
+    }
+    this.#held = undefined
     this.#parts.tell({ event: 'scaled', from, to: workers, reason, text })
     this.#do({ type: 'wanted', workers, load: this.#processes.load() })
+  }
+
+  #tellHeld(reason: Reason, text: string): void {
+    if (reason === this.#held || !HOLDS.includes(reason)) return
+    this.#held = reason
+    this.#parts.tell({ event: 'held', workers: staff(this.#crew).length, reason, text })
   }
 
   #onWorking(id: number, pid: number | undefined): void {

@@ -38,7 +38,7 @@ export function askOf(options: ScaleOptions): Ask {
   const targetAgeMs = toMs(targetAge, 'targetAge')
   if (targetAgeMs === 0) throw new OffloadError('OPTION_INVALID', 'targetAge must be above 0')
   return {
-    queues: queues?.map((queue) => checkName('queue', queue)),
+    queues: queues && [...new Set(queues.map((queue) => checkName('queue', queue)))].sort(),
     min,
     max,
     slots: whole('concurrency', options.concurrency ?? 10, 1, MOST_SLOTS),
