@@ -1,8 +1,12 @@
+import { flushCompileCache } from 'node:module'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Told } from '../autoscale/pool/messages.ts'
 import type { Worker } from '../worker/worker.ts'
 
-/** Set for the processes of a pool: what forks a worker for a reason of its own is not spoken to. */
+/**
+ * Set for the processes of a pool, to the folder of code that the pool made for them, if it did. Who forks a worker for a reason of
+ * its own is not spoken to.
+ */
 export const POOL_MARK = 'OFFLOAD_POOL'
 
 const EVERY_MS = 500
@@ -17,9 +21,11 @@ export interface OwnPool {
 
 /** The pool, when this process is one of its workers. What this process starts itself is not. */
 export function ownPool(): OwnPool | undefined {
-  const isWorker = process.env[POOL_MARK] !== undefined && process.send !== undefined
+  const { [POOL_MARK]: mark, NODE_COMPILE_CACHE: cache } = process.env
+  if (mark === undefined || process.send === undefined) return undefined
   delete process.env[POOL_MARK]
-  return isWorker ? { retired: untilRetired(), tellOf } : undefined
+  if (cache === mark) delete process.env.NODE_COMPILE_CACHE
+  return { retired: untilRetired(), tellOf }
 }
 
 /** Ctrl-C reaches all processes of a terminal, and whoever ends a service may signal each of them: the pool says when. */
@@ -61,6 +67,7 @@ function tellOf(worker: Worker): () => void {
     process.send?.(told, undefined, undefined, () => {})
   }
   tell()
+  flushCompileCache()
   const timer = setInterval(tell, EVERY_MS)
   return () => clearInterval(timer)
 }
