@@ -18,7 +18,7 @@ export interface Efficacy {
 interface Trial {
   readonly from: number
   readonly to: number
-  /** Ends in a millisecond that `from` workers could reach, and the run time that this is from. */
+  /** Ends in a millisecond before it, and the run time. */
   readonly rate: number
   readonly runMs: number
   /** Since when all of them claim and something has always been ready. */
@@ -39,7 +39,7 @@ export const noEfficacy: Efficacy = { strikes: 0, trustedUntil: Number.NEGATIVE_
 const WORTH = 1.25
 /** It helped when it brought this part of what it should. */
 const ENOUGH = 0.2
-const LEAST_MS = 5000
+const [BEFORE_MS, LEAST_MS] = [10_000, 5000]
 const HELD_MS = 30_000
 const MOST_DOUBLINGS = 4
 const TRUSTED_MS = 120_000
@@ -47,16 +47,17 @@ const CHANGED = 1.25
 const MOST_MS = 15_000
 const [SLOWER, MOST_GROWTH] = [1.4, 1.5]
 
-/** Workers were added to `from`, each of which runs `slots` jobs of `runMs` at once. */
+/** Workers were added to `from`, which ended what the history tells. */
 export function grew(
   efficacy: Efficacy,
   from: number,
   to: number,
+  history: History,
   { runMs }: Pick<Demand, 'runMs'>,
-  slots: number,
 ): Efficacy {
-  if (from === 0) return efficacy
-  const trial = efficacy.trial ?? { from, to, rate: (from * slots) / runMs, runMs }
+  const ends = endsIn(history, Math.max(BEFORE_MS, 2 * runMs))
+  if (from === 0 || ends === undefined) return efficacy
+  const trial = efficacy.trial ?? { from, to, rate: ends.count / ends.ms, runMs }
   const { fullSince: _, ...open } = trial
   return { ...efficacy, trial: { ...open, to: Math.max(trial.to, to) } }
 }

@@ -18,7 +18,7 @@ export interface Plan {
   readonly startMs?: number
   /** Of one job, until the first has ended. @default 1000 */
   readonly runMs?: number
-  /** A worker is retired when it was spare for so long. @default four times startMs, 10 s at the least */
+  /** A worker is retired when it was spare for so long. @default three times startMs, 10 s at the least */
   readonly lingerMs?: number
   /** Nothing changes while more than this part of the attempts fails. @default 0.5 */
   readonly failing?: number
@@ -136,7 +136,7 @@ export function decide(
       workers,
       ...(more > 0
         ? {
-            efficacy: grew(efficacy, before, workers, situation.demand, plan.slots),
+            efficacy: grew(efficacy, before, workers, situation.memory.history, situation.demand),
             orders: [...orders, { at: reading.at, workers: more }],
           }
         : {}),
@@ -158,7 +158,7 @@ function situationOf(plan: Plan, memory: Memory, reading: Reading, before: numbe
   const whole = (workers: number): number =>
     Math.max(leastOf(reading), Math.ceil(Math.min(workers, plan.max + 1) - 1e-9))
   const right = whole(demand.workers)
-  const lingerMs = plan.lingerMs ?? Math.max(10_000, 4 * startMs)
+  const lingerMs = plan.lingerMs ?? Math.max(10_000, 3 * startMs)
   const earlier = memory.wanted.length === 0 ? [{ at: reading.at, workers: before }] : memory.wanted
   const wanted = [...earlier, { at: reading.at, workers: whole(demand.keepUp) }].filter(
     ({ at }) => at > reading.at - lingerMs && at <= reading.at,
