@@ -50,7 +50,7 @@ export function demandOf(
   orders: readonly Order[],
   reading: Reading,
 ): Demand {
-  const runMs = Math.max(meanRunMs(history) ?? prior, 0.01)
+  const runMs = Math.max(meanRunMs(history, prior), 0.01)
   const comes = arrivalRate(history) ?? 0
   const ready = reading.ready ?? 0
   const atOnce = Math.max(comes * runMs, leastRunning(history, LONG_MS) ?? 0)

@@ -40,11 +40,13 @@ const WORTH = 1.25
 /** It helped when it brought this part of what it should. */
 const ENOUGH = 0.2
 const [BEFORE_MS, LEAST_MS] = [10_000, 5000]
+const TRIAL_MS = 45_000
 const HELD_MS = 30_000
 const MOST_DOUBLINGS = 4
 const TRUSTED_MS = 120_000
 const CHANGED = 1.25
 const MOST_MS = 15_000
+const MANY = 30
 const [SLOWER, MOST_GROWTH] = [1.4, 1.5]
 
 /** Workers were added to `from`, which ended what the history tells. */
@@ -83,11 +85,15 @@ function conclude(efficacy: Efficacy, history: History, reading: Reading, waitMs
   }
   const { fullSince = reading.at } = trial
   if (reading.at - fullSince < waitMs) return { ...rest, trial: { ...trial, fullSince } }
-  const ends = endsIn(history, reading.at - fullSince)
+  const fullMs = reading.at - fullSince
+  const ends = endsIn(history, fullMs)
   const growth = trial.to / trial.from
-  const rate = (ends?.count ?? 0) / (ends?.ms ?? 1)
-  const helped = rate >= trial.rate * (1 + ENOUGH * (growth - 1))
-  if (ends === undefined || helped || growth < WORTH) return { ...rest, strikes: 0 }
+  if (ends === undefined || growth < WORTH) return { ...rest, strikes: 0 }
+  const rate = ends.count / ends.ms
+  if (rate >= trial.rate * (1 + ENOUGH * (growth - 1))) return { ...rest, strikes: 0 }
+  const promised = trial.rate * growth * ends.ms
+  const isChance = ends.count > promised - 3 * Math.sqrt(promised)
+  if (isChance) return fullMs < TRIAL_MS ? { ...rest, trial: { ...trial, fullSince } } : rest
   if (reading.at < efficacy.trustedUntil) return rest
   const heldMs = HELD_MS * 2 ** Math.min(efficacy.strikes, MOST_DOUBLINGS)
   return {
@@ -113,12 +119,23 @@ function reconsider(efficacy: Efficacy, history: History, reading: Reading, wait
   return missed ? { ...rest, strikes: 0, trustedUntil: reading.at + TRUSTED_MS } : efficacy
 }
 
+/** Workers were retired: growth before it can no longer be judged. */
+export function shrank({ trial: _, ...rest }: Efficacy): Efficacy {
+  return rest
+}
+
 /**
  * The most workers while growth is on trial and run times have grown with it: what they call may be the bottleneck, and then more
  * would make it worse.
  */
-export function mostOnTrial({ trial, trustedUntil }: Efficacy, at: number, runMs: number): number {
+export function mostOnTrial(
+  { trial, trustedUntil }: Efficacy,
+  history: History,
+  { at }: Reading,
+  { runMs }: Pick<Demand, 'runMs'>,
+): number {
   if (trial === undefined || at < trustedUntil || runMs < trial.runMs * SLOWER)
     return Number.POSITIVE_INFINITY
-  return Math.max(trial.from + 1, Math.floor(trial.from * MOST_GROWTH))
+  const isFew = (endsIn(history, BEFORE_MS)?.count ?? 0) < MANY
+  return isFew ? Number.POSITIVE_INFINITY : Math.max(trial.from + 1, Math.floor(trial.from * MOST_GROWTH))
 }

@@ -91,21 +91,25 @@ export function arrivalRate(history: History): number | undefined {
 
 /**
  * The mean run time of the attempts that ended: in the last minute, or in a shorter time that differs from it by more than
- * chance explains (run times that vary as much as their mean). Undefined before the first.
+ * chance explains (run times that vary as much as their mean). The first ones to end are the short ones, so what was reckoned with
+ * before counts like a few attempts.
  */
-export function meanRunMs(history: History): number | undefined {
+export function meanRunMs(history: History, prior: number): number {
   const last = history.at(-1)
   let mean: number | undefined
   for (const windowMs of [KEPT_MS, 10_000]) {
     const recent = history.filter(({ at }) => last !== undefined && at > last.at - windowMs)
     const count = recent.reduce((sum, { timed }) => sum + timed, 0)
     if (count === 0) continue
-    const value = recent.reduce((sum, { runMs }) => sum + runMs, 0) / count
+    const total = recent.reduce((sum, { runMs }) => sum + runMs, 0)
+    const value = mean === undefined ? (total + prior * FEW) / (count + FEW) : total / count
     const isChance = mean !== undefined && Math.abs(value - mean) <= (SIGNIFICANT * mean) / Math.sqrt(count)
     if (!isChance) mean = value
   }
-  return mean
+  return mean ?? prior
 }
+
+const FEW = 10
 
 /** Jobs that ran at once at the least in the last `ms`: so many run for long, which the mean of those that ended cannot tell. */
 export function leastRunning(history: History, ms: number): number | undefined {
