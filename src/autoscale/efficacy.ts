@@ -1,6 +1,6 @@
 import type { Demand } from './demand.ts'
 import type { History } from './history.ts'
-import { endsIn } from './history.ts'
+import { endsIn, meanRunIn } from './history.ts'
 import type { Reading } from './reading.ts'
 
 /** Whether growth helps: plain data. */
@@ -29,8 +29,8 @@ interface Held {
   readonly workers: number
   readonly since: number
   readonly until: number
-  /** Ends in a millisecond with the workers that were taken back. */
-  readonly rate: number
+  /** What ended in how long with the workers that were taken back. */
+  readonly ends: { readonly count: number; readonly ms: number }
 }
 
 export const noEfficacy: Efficacy = { strikes: 0, trustedUntil: Number.NEGATIVE_INFINITY }
@@ -39,12 +39,16 @@ export const noEfficacy: Efficacy = { strikes: 0, trustedUntil: Number.NEGATIVE_
 const WORTH = 1.25
 /** It helped when it brought this part of what it should. */
 const ENOUGH = 0.2
+/** What they call is the bottleneck only where run times grew by this part of the growth. */
+const SLOWED = 0.4
 const [BEFORE_MS, LEAST_MS] = [10_000, 5000]
 const TRIAL_MS = 45_000
 const HELD_MS = 30_000
 const MOST_DOUBLINGS = 4
 const TRUSTED_MS = 120_000
 const CHANGED = 1.25
+/** So many standard deviations are no chance. */
+const SURE = 3
 const MOST_MS = 15_000
 const MANY = 30
 const [SLOWER, MOST_GROWTH] = [1.4, 1.5]
@@ -59,7 +63,12 @@ export function grew(
 ): Efficacy {
   const ends = endsIn(history, Math.max(BEFORE_MS, 2 * runMs))
   if (from === 0 || ends === undefined) return efficacy
-  const trial = efficacy.trial ?? { from, to, rate: ends.count / ends.ms, runMs }
+  const trial = efficacy.trial ?? {
+    from,
+    to,
+    rate: ends.count / ends.ms,
+    runMs: meanRunIn(history, BEFORE_MS) ?? runMs,
+  }
   const { fullSince: _, ...open } = trial
   return { ...efficacy, trial: { ...open, to: Math.max(trial.to, to) } }
 }
@@ -91,15 +100,17 @@ function conclude(efficacy: Efficacy, history: History, reading: Reading, waitMs
   if (ends === undefined || growth < WORTH) return { ...rest, strikes: 0 }
   const rate = ends.count / ends.ms
   if (rate >= trial.rate * (1 + ENOUGH * (growth - 1))) return { ...rest, strikes: 0 }
+  const ranMs = meanRunIn(history, fullMs) ?? trial.runMs
+  if (ranMs < trial.runMs * (1 + SLOWED * (growth - 1))) return { ...rest, strikes: 0 }
   const promised = trial.rate * growth * ends.ms
-  const isChance = ends.count > promised - 3 * Math.sqrt(promised)
+  const isChance = ends.count > promised - SURE * Math.sqrt(promised)
   if (isChance) return fullMs < TRIAL_MS ? { ...rest, trial: { ...trial, fullSince } } : rest
   if (reading.at < efficacy.trustedUntil) return rest
   const heldMs = HELD_MS * 2 ** Math.min(efficacy.strikes, MOST_DOUBLINGS)
   return {
     ...rest,
     strikes: efficacy.strikes + 1,
-    held: { workers: trial.from, since: reading.at, until: reading.at + heldMs, rate },
+    held: { workers: trial.from, since: reading.at, until: reading.at + heldMs, ends },
   }
 }
 
@@ -112,8 +123,8 @@ function reconsider(efficacy: Efficacy, history: History, reading: Reading, wait
   if (passedMs < 2 * waitMs) return efficacy
   const ends = endsIn(history, Math.min(passedMs - waitMs, MOST_MS))
   if (ends === undefined) return efficacy
-  const expected = held.rate * ends.ms
-  const chance = 3 * Math.sqrt(expected)
+  const expected = (held.ends.count / held.ends.ms) * ends.ms
+  const chance = SURE * Math.sqrt(expected * (1 + ends.ms / held.ends.ms))
   if (ends.count > Math.max(expected * CHANGED, expected + chance)) return { ...rest, strikes: 0 }
   const missed = (reading.ready ?? 0) > 0 && ends.count < Math.min(expected / CHANGED, expected - chance)
   return missed ? { ...rest, strikes: 0, trustedUntil: reading.at + TRUSTED_MS } : efficacy
@@ -125,17 +136,19 @@ export function shrank({ trial: _, ...rest }: Efficacy): Efficacy {
 }
 
 /**
- * The most workers while growth is on trial and run times have grown with it: what they call may be the bottleneck, and then more
- * would make it worse.
+ * The most workers while growth is on trial after it did not help before, or while run times have grown with it: what they call may
+ * be the bottleneck, and then more would make it worse.
  */
 export function mostOnTrial(
-  { trial, trustedUntil }: Efficacy,
+  { trial, strikes, trustedUntil }: Efficacy,
   history: History,
   { at }: Reading,
   { runMs }: Pick<Demand, 'runMs'>,
 ): number {
-  if (trial === undefined || at < trustedUntil || runMs < trial.runMs * SLOWER)
-    return Number.POSITIVE_INFINITY
-  const isFew = (endsIn(history, BEFORE_MS)?.count ?? 0) < MANY
-  return isFew ? Number.POSITIVE_INFINITY : Math.max(trial.from + 1, Math.floor(trial.from * MOST_GROWTH))
+  if (trial === undefined || at < trustedUntil) return Number.POSITIVE_INFINITY
+  const isMany = (endsIn(history, BEFORE_MS)?.count ?? 0) >= MANY
+  const isDoubtful = strikes > 0 || (isMany && runMs > trial.runMs * SLOWER)
+  return isDoubtful
+    ? Math.max(trial.from + 1, Math.floor(trial.from * MOST_GROWTH))
+    : Number.POSITIVE_INFINITY
 }

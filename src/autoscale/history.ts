@@ -111,6 +111,14 @@ export function meanRunMs(history: History, prior: number): number {
 
 const FEW = 10
 
+/** Of the attempts that ended in the last `ms`; undefined where none did, or their run time cannot be told. */
+export function meanRunIn(history: History, ms: number): number | undefined {
+  const last = history.at(-1)
+  const recent = history.filter(({ at }) => last !== undefined && at > last.at - ms)
+  const count = recent.reduce((sum, { timed }) => sum + timed, 0)
+  return count === 0 ? undefined : recent.reduce((sum, { runMs }) => sum + runMs, 0) / count
+}
+
 /** Jobs that ran at once at the least in the last `ms`: so many run for long, which the mean of those that ended cannot tell. */
 export function leastRunning(history: History, ms: number): number | undefined {
   const last = history.at(-1)
