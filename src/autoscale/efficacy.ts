@@ -38,10 +38,12 @@ export const noEfficacy: Efficacy = { strikes: 0, trustedUntil: Number.NEGATIVE_
 /** Smaller growth is lost in chance. */
 const WORTH = 1.25
 /** It helped when it brought this part of what it should. */
-const ENOUGH = 0.2
+const ENOUGH = 0.4
 /** What they call is the bottleneck only where run times grew by this part of the growth. */
 const SLOWED = 0.4
 const [BEFORE_MS, LEAST_MS] = [10_000, 5000]
+/** Growth after some that did not help is looked at for so long. */
+const DOUBTED_MS = 15_000
 const TRIAL_MS = 45_000
 const HELD_MS = 30_000
 const MOST_DOUBLINGS = 4
@@ -93,18 +95,22 @@ function conclude(efficacy: Efficacy, history: History, reading: Reading, waitMs
     return { ...rest, trial: open }
   }
   const { fullSince = reading.at } = trial
-  if (reading.at - fullSince < waitMs) return { ...rest, trial: { ...trial, fullSince } }
+  const leastMs = efficacy.strikes > 0 ? Math.max(DOUBTED_MS, waitMs) : waitMs
+  if (reading.at - fullSince < leastMs) return { ...rest, trial: { ...trial, fullSince } }
   const fullMs = reading.at - fullSince
   const ends = endsIn(history, fullMs)
   const growth = trial.to / trial.from
   if (ends === undefined || growth < WORTH) return { ...rest, strikes: 0 }
   const rate = ends.count / ends.ms
   if (rate >= trial.rate * (1 + ENOUGH * (growth - 1))) return { ...rest, strikes: 0 }
-  const ranMs = meanRunIn(history, fullMs) ?? trial.runMs
-  if (ranMs < trial.runMs * (1 + SLOWED * (growth - 1))) return { ...rest, strikes: 0 }
   const promised = trial.rate * growth * ends.ms
   const isChance = ends.count > promised - SURE * Math.sqrt(promised)
-  if (isChance) return fullMs < TRIAL_MS ? { ...rest, trial: { ...trial, fullSince } } : rest
+  const ranMs = meanRunIn(history, fullMs) ?? trial.runMs
+  const isSlower = ranMs >= trial.runMs * (1 + SLOWED * (growth - 1))
+  if (isChance || !isSlower) {
+    if (fullMs < TRIAL_MS) return { ...rest, trial: { ...trial, fullSince } }
+    if (efficacy.strikes === 0) return rest
+  }
   if (reading.at < efficacy.trustedUntil) return rest
   const heldMs = HELD_MS * 2 ** Math.min(efficacy.strikes, MOST_DOUBLINGS)
   return {
@@ -144,11 +150,11 @@ export function mostOnTrial(
   history: History,
   { at }: Reading,
   { runMs }: Pick<Demand, 'runMs'>,
+  before: number,
 ): number {
-  if (trial === undefined || at < trustedUntil) return Number.POSITIVE_INFINITY
+  if (at < trustedUntil) return Number.POSITIVE_INFINITY
+  const { from, runMs: ranMs } = trial ?? { from: before, runMs }
   const isMany = (endsIn(history, BEFORE_MS)?.count ?? 0) >= MANY
-  const isDoubtful = strikes > 0 || (isMany && runMs > trial.runMs * SLOWER)
-  return isDoubtful
-    ? Math.max(trial.from + 1, Math.floor(trial.from * MOST_GROWTH))
-    : Number.POSITIVE_INFINITY
+  const isDoubtful = strikes > 0 || (isMany && runMs > ranMs * SLOWER)
+  return isDoubtful ? Math.max(from + 1, Math.floor(from * MOST_GROWTH)) : Number.POSITIVE_INFINITY
 }

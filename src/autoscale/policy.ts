@@ -207,7 +207,7 @@ function grow({ plan, reading, before, right, demand, memory }: Situation): Choi
   if (before >= plan.max) return hold('limit')
   if (held !== undefined) return hold('downstream')
   if ((reading.host?.cpu ?? 0) > FULL_CPU || (reading.host?.memory ?? 0) > FULL_MEMORY) return hold('host')
-  const onTrial = mostOnTrial(memory.efficacy, memory.history, reading, demand)
+  const onTrial = mostOnTrial(memory.efficacy, memory.history, reading, demand, before)
   if (before >= onTrial) return hold('trial')
   const workers = within(plan, Math.min(right, onTrial, Math.max(1, before * doubled(memory.history))))
   return { workers, reason: demand.isHurried ? 'age' : 'backlog' }
