@@ -36,7 +36,7 @@ interface Held {
 export const noEfficacy: Efficacy = { strikes: 0, trustedUntil: Number.NEGATIVE_INFINITY }
 
 /** Smaller growth is lost in chance. */
-const WORTH = 1.25
+const WORTH = 1.4
 /** It helped when it brought this part of what it should. */
 const ENOUGH = 0.4
 /** What they call is the bottleneck only where run times grew by this part of the growth. */
@@ -100,15 +100,17 @@ function conclude(efficacy: Efficacy, history: History, reading: Reading, waitMs
   const fullMs = reading.at - fullSince
   const ends = endsIn(history, fullMs)
   const growth = trial.to / trial.from
-  if (ends === undefined || growth < WORTH) return { ...rest, strikes: 0 }
+  const open = { ...rest, trial: { ...trial, fullSince } }
+  if (ends === undefined || growth < WORTH) return fullMs < TRIAL_MS ? open : rest
   const rate = ends.count / ends.ms
-  if (rate >= trial.rate * (1 + ENOUGH * (growth - 1))) return { ...rest, strikes: 0 }
+  if (rate >= trial.rate * (1 + ENOUGH * (growth - 1)))
+    return { ...rest, strikes: Math.max(0, rest.strikes - 1) }
   const promised = trial.rate * growth * ends.ms
   const isChance = ends.count > promised - SURE * Math.sqrt(promised)
   const ranMs = meanRunIn(history, fullMs) ?? trial.runMs
   const isSlower = ranMs >= trial.runMs * (1 + SLOWED * (growth - 1))
   if (isChance || !isSlower) {
-    if (fullMs < TRIAL_MS) return { ...rest, trial: { ...trial, fullSince } }
+    if (fullMs < TRIAL_MS) return open
     if (efficacy.strikes === 0) return rest
   }
   if (reading.at < efficacy.trustedUntil) return rest

@@ -10,6 +10,7 @@ interface Sample {
   /** Attempts that ended since the sample before, and the run time of them all. */
   readonly timed: number
   readonly runMs: number
+  readonly ready: number | null
   readonly running: number | null
 }
 
@@ -35,6 +36,7 @@ export function remember(history: History, reading: Reading): History {
       failed,
       timed: reading.runMs === null ? 0 : timed,
       runMs: reading.runMs === null ? 0 : reading.runMs * timed,
+      ready,
       running,
     },
   ]
@@ -119,11 +121,16 @@ export function meanRunIn(history: History, ms: number): number | undefined {
   return count === 0 ? undefined : recent.reduce((sum, { runMs }) => sum + runMs, 0) / count
 }
 
-/** Jobs that ran at once at the least in the last `ms`: so many run for long, which the mean of those that ended cannot tell. */
+/**
+ * Jobs that ran at once at the least in the last `ms` while nothing waited: so many run for long, which the mean of those that
+ * ended cannot tell. Undefined while that cannot be told yet.
+ */
 export function leastRunning(history: History, ms: number): number | undefined {
   const last = history.at(-1)
-  const known = history.flatMap(({ at, running }) =>
-    running !== null && last !== undefined && at > last.at - ms ? [running] : [],
+  const calm = history.filter(
+    ({ at, ready, running }) => ready === 0 && running !== null && last !== undefined && at > last.at - ms,
   )
-  return known.length === 0 ? undefined : Math.min(...known)
+  const first = calm[0]
+  if (first === undefined || last === undefined || last.at - first.at < ms / 4) return undefined
+  return Math.min(...calm.map(({ running }) => running ?? 0))
 }

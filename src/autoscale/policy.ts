@@ -228,7 +228,8 @@ function shrink({ plan, reading, before, right, highest, demand, memory }: Situa
     return hold(plan.min === 0 && before === 1 && isOnlyDue(reading) ? 'due' : 'steady')
   const restMs = Math.max(1000, (plan.startMs ?? 2000) / 2)
   const isSoon = memory.shrankAt !== undefined && reading.at - memory.shrankAt < restMs
-  if (isLittle(highest) || isSoon) return hold('linger')
+  const isJudged = memory.efficacy.trial !== undefined && reading.ready !== 0
+  if (isLittle(highest) || isSoon || isJudged) return hold('linger')
   const workers = within(plan, least)
   return { workers, reason: workers === 0 ? 'idle' : 'spare' }
 }
