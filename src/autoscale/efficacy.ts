@@ -18,8 +18,9 @@ export interface Efficacy {
 interface Trial {
   readonly from: number
   readonly to: number
-  /** Ends in a millisecond before it, and the run time. */
+  /** Ends in a millisecond before it, over how long that was measured, and the run time. */
   readonly rate: number
+  readonly rateMs: number
   readonly runMs: number
   /** Since when all of them claim and something has always been ready. */
   readonly fullSince?: number
@@ -40,7 +41,7 @@ const WORTH = 1.4
 /** It helped when it brought this part of what it should. */
 const ENOUGH = 0.4
 /** What they call is the bottleneck only where run times grew by this part of the growth. */
-const SLOWED = 0.4
+const SLOWED = 0.5
 const [BEFORE_MS, LEAST_MS] = [10_000, 5000]
 /** Growth after some that did not help is looked at for so long. */
 const DOUBTED_MS = 15_000
@@ -69,6 +70,7 @@ export function grew(
     from,
     to,
     rate: ends.count / ends.ms,
+    rateMs: ends.ms,
     runMs: meanRunIn(history, BEFORE_MS) ?? runMs,
   }
   const { fullSince: _, ...open } = trial
@@ -106,7 +108,8 @@ function conclude(efficacy: Efficacy, history: History, reading: Reading, waitMs
   if (rate >= trial.rate * (1 + ENOUGH * (growth - 1)))
     return { ...rest, strikes: Math.max(0, rest.strikes - 1) }
   const promised = trial.rate * growth * ends.ms
-  const isChance = ends.count > promised - SURE * Math.sqrt(promised)
+  const chance = SURE * Math.sqrt(promised * (1 + (growth * ends.ms) / trial.rateMs))
+  const isChance = ends.count > promised - chance
   const ranMs = meanRunIn(history, fullMs) ?? trial.runMs
   const isSlower = ranMs >= trial.runMs * (1 + SLOWED * (growth - 1))
   if (isChance || !isSlower) {
