@@ -71,7 +71,7 @@ export function grew(
     to,
     rate: ends.count / ends.ms,
     rateMs: ends.ms,
-    runMs: meanRunIn(history, BEFORE_MS) ?? runMs,
+    runMs: Math.max(runMs, meanRunIn(history, BEFORE_MS) ?? 0),
   }
   const { fullSince: _, ...open } = trial
   return { ...efficacy, trial: { ...open, to: Math.max(trial.to, to) } }
