@@ -31,12 +31,12 @@ export interface Order {
 }
 
 /** What waits is worked off within so many target ages: while there is no hurry, and when the target age is reached. */
-const [CALM, HASTE] = [3, 0.5]
+const [CALM, HASTE] = [3, 1]
 /** From there on there is: the oldest job's age as a part of the target. */
 const HURRY = 0.5
 /** ln(1/0.01): of a queue at random, one job in a hundred waits longer than the target when so many run times fit into it. */
 const RARE = 4.6
-const LONG_MS = 10_000
+const LONG_MS = 20_000
 
 /**
  * By Little's law: what comes in a run time is what runs at once, with a margin for chance that is small where the target leaves
@@ -50,7 +50,7 @@ export function demandOf(
   orders: readonly Order[],
   reading: Reading,
 ): Demand {
-  const runMs = Math.max(meanRunMs(history) ?? prior, 0.01)
+  const runMs = Math.max(meanRunMs(history, prior), 0.01)
   const comes = arrivalRate(history) ?? 0
   const ready = reading.ready ?? 0
   const atOnce = Math.max(comes * runMs, leastRunning(history, LONG_MS) ?? 0)

@@ -10,6 +10,7 @@ interface Sample {
   /** Attempts that ended since the sample before, and the run time of them all. */
   readonly timed: number
   readonly runMs: number
+  readonly ready: number | null
   readonly running: number | null
 }
 
@@ -35,6 +36,7 @@ export function remember(history: History, reading: Reading): History {
       failed,
       timed: reading.runMs === null ? 0 : timed,
       runMs: reading.runMs === null ? 0 : reading.runMs * timed,
+      ready,
       running,
     },
   ]
@@ -91,27 +93,44 @@ export function arrivalRate(history: History): number | undefined {
 
 /**
  * The mean run time of the attempts that ended: in the last minute, or in a shorter time that differs from it by more than
- * chance explains (run times that vary as much as their mean). Undefined before the first.
+ * chance explains (run times that vary as much as their mean). The first ones to end are the short ones, so what was reckoned with
+ * before counts like a few attempts.
  */
-export function meanRunMs(history: History): number | undefined {
+export function meanRunMs(history: History, prior: number): number {
   const last = history.at(-1)
   let mean: number | undefined
   for (const windowMs of [KEPT_MS, 10_000]) {
     const recent = history.filter(({ at }) => last !== undefined && at > last.at - windowMs)
     const count = recent.reduce((sum, { timed }) => sum + timed, 0)
     if (count === 0) continue
-    const value = recent.reduce((sum, { runMs }) => sum + runMs, 0) / count
+    const total = recent.reduce((sum, { runMs }) => sum + runMs, 0)
+    const value = mean === undefined ? (total + prior * FEW) / (count + FEW) : total / count
     const isChance = mean !== undefined && Math.abs(value - mean) <= (SIGNIFICANT * mean) / Math.sqrt(count)
     if (!isChance) mean = value
   }
-  return mean
+  return mean ?? prior
 }
 
-/** Jobs that ran at once at the least in the last `ms`: so many run for long, which the mean of those that ended cannot tell. */
+const FEW = 10
+
+/** Of the attempts that ended in the last `ms`; undefined where none did, or their run time cannot be told. */
+export function meanRunIn(history: History, ms: number): number | undefined {
+  const last = history.at(-1)
+  const recent = history.filter(({ at }) => last !== undefined && at > last.at - ms)
+  const count = recent.reduce((sum, { timed }) => sum + timed, 0)
+  return count === 0 ? undefined : recent.reduce((sum, { runMs }) => sum + runMs, 0) / count
+}
+
+/**
+ * Jobs that ran at once at the least in the last `ms` while nothing waited: so many run for long, which the mean of those that
+ * ended cannot tell. Undefined while that cannot be told yet.
+ */
 export function leastRunning(history: History, ms: number): number | undefined {
   const last = history.at(-1)
-  const known = history.flatMap(({ at, running }) =>
-    running !== null && last !== undefined && at > last.at - ms ? [running] : [],
+  const calm = history.filter(
+    ({ at, ready, running }) => ready === 0 && running !== null && last !== undefined && at > last.at - ms,
   )
-  return known.length === 0 ? undefined : Math.min(...known)
+  const first = calm[0]
+  if (first === undefined || last === undefined || last.at - first.at < ms / 4) return undefined
+  return Math.min(...calm.map(({ running }) => running ?? 0))
 }

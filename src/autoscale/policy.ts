@@ -1,7 +1,7 @@
 import type { Demand, Order } from './demand.ts'
 import { demandOf } from './demand.ts'
 import type { Efficacy } from './efficacy.ts'
-import { grew, judge, mostOnTrial, noEfficacy } from './efficacy.ts'
+import { grew, judge, mostOnTrial, noEfficacy, shrank } from './efficacy.ts'
 import type { History } from './history.ts'
 import { failedPart, remember } from './history.ts'
 import type { Reading } from './reading.ts'
@@ -18,7 +18,7 @@ export interface Plan {
   readonly startMs?: number
   /** Of one job, until the first has ended. @default 1000 */
   readonly runMs?: number
-  /** A worker is retired when it was spare for so long. @default four times startMs, 10 s at the least */
+  /** A worker is retired when it was spare for so long. @default three times startMs, 10 s at the least */
   readonly lingerMs?: number
   /** Nothing changes while more than this part of the attempts fails. @default 0.5 */
   readonly failing?: number
@@ -118,7 +118,7 @@ export function decide(
   const before = within(plan, memory.workers ?? known)
   if (reading === undefined || reading.ready === null) {
     const missed = memory.missed + 1
-    const choice = unread(plan, before, missed)
+    const choice = unread(plan, before, memory, missed)
     return {
       decision: { ...choice, text: textOfUnread(choice, missed) },
       memory: { ...memory, workers: choice.workers, missed },
@@ -136,18 +136,23 @@ export function decide(
       workers,
       ...(more > 0
         ? {
-            efficacy: grew(efficacy, before, workers, situation.demand, plan.slots),
+            efficacy: grew(efficacy, before, workers, situation.memory.history, situation.demand),
             orders: [...orders, { at: reading.at, workers: more }],
           }
         : {}),
-      ...(more < 0 ? { shrankAt: reading.at } : {}),
+      ...(more < 0 ? { efficacy: shrank(efficacy), shrankAt: reading.at } : {}),
     },
   }
 }
 
-function unread({ min, max, fallback, fallbackAfter = 30 }: Plan, before: number, missed: number): Choice {
-  if (fallback === undefined || missed < fallbackAfter) return { workers: before, reason: 'blind' }
-  return { workers: within({ min, max }, fallback), reason: 'fallback' }
+/** No data is not no load: as many as there are or were right lately, and a few more, for nobody will see a backlog. */
+function unread(plan: Plan, before: number, { wanted, missed: already }: Memory, missed: number): Choice {
+  const { fallback, fallbackAfter = 30 } = plan
+  if (fallback !== undefined && missed >= fallbackAfter)
+    return { workers: within(plan, fallback), reason: 'fallback' }
+  const lately = Math.max(0, ...wanted.map(({ workers }) => workers))
+  const safe = already === 0 ? Math.max(before, lately * (1 + DEAD_BAND)) : before
+  return { workers: within(plan, safe), reason: 'blind' }
 }
 
 function situationOf(plan: Plan, memory: Memory, reading: Reading, before: number): Situation {
@@ -158,7 +163,7 @@ function situationOf(plan: Plan, memory: Memory, reading: Reading, before: numbe
   const whole = (workers: number): number =>
     Math.max(leastOf(reading), Math.ceil(Math.min(workers, plan.max + 1) - 1e-9))
   const right = whole(demand.workers)
-  const lingerMs = plan.lingerMs ?? Math.max(10_000, 4 * startMs)
+  const lingerMs = plan.lingerMs ?? Math.max(10_000, 3 * startMs)
   const earlier = memory.wanted.length === 0 ? [{ at: reading.at, workers: before }] : memory.wanted
   const wanted = [...earlier, { at: reading.at, workers: whole(demand.keepUp) }].filter(
     ({ at }) => at > reading.at - lingerMs && at <= reading.at,
@@ -202,7 +207,7 @@ function grow({ plan, reading, before, right, demand, memory }: Situation): Choi
   if (before >= plan.max) return hold('limit')
   if (held !== undefined) return hold('downstream')
   if ((reading.host?.cpu ?? 0) > FULL_CPU || (reading.host?.memory ?? 0) > FULL_MEMORY) return hold('host')
-  const onTrial = mostOnTrial(memory.efficacy, reading.at, demand.runMs)
+  const onTrial = mostOnTrial(memory.efficacy, memory.history, reading, demand, before)
   if (before >= onTrial) return hold('trial')
   const workers = within(plan, Math.min(right, onTrial, Math.max(1, before * doubled(memory.history))))
   return { workers, reason: demand.isHurried ? 'age' : 'backlog' }
@@ -220,15 +225,17 @@ function shrink({ plan, reading, before, right, highest, demand, memory }: Situa
   const least = Math.max(plan.min, highest, Math.ceil(before * (1 - STEP_DOWN)) - 1)
   const isLittle = (workers: number): boolean => workers > before * (1 - DEAD_BAND / 2)
   if (before === plan.min || isLittle(right) || demand.isHurried)
-    return hold(before === 1 && right === 1 && isOnlyDue(reading) ? 'due' : 'steady')
+    return hold(plan.min === 0 && before === 1 && isOnlyDue(reading) ? 'due' : 'steady')
   const restMs = Math.max(1000, (plan.startMs ?? 2000) / 2)
   const isSoon = memory.shrankAt !== undefined && reading.at - memory.shrankAt < restMs
-  if (isLittle(highest) || isSoon) return hold('linger')
+  const isJudged = memory.efficacy.trial !== undefined && reading.ready !== 0
+  if (isLittle(highest) || isSoon || isJudged) return hold('linger')
   const workers = within(plan, least)
   return { workers, reason: workers === 0 ? 'idle' : 'spare' }
 }
 
-const isOnlyDue = ({ ready, running }: Reading): boolean => ready === 0 && running === 0
+const isOnlyDue = ({ ready, running, dueSoon }: Reading): boolean =>
+  ready === 0 && running === 0 && dueSoon !== 0
 
 function within({ min, max }: Pick<Plan, 'min' | 'max'>, workers: number): number {
   return Math.max(min, Math.min(max, Math.ceil(workers)))
