@@ -50,6 +50,7 @@ export const errorCodes = {
   WEBHOOK_FAILED: 'The receiver of a webhook did not take it.',
   WEBHOOK_INVALID: 'A received webhook is not genuine, or not fresh.',
   WEBHOOK_REFUSED: 'The URL of a webhook may not be called.',
+  WORKER_CRASHED: 'No worker process comes to work.',
   WORKER_STOPPED: 'The worker is stopping.',
 } as const
 

@@ -31,6 +31,8 @@ export interface Health {
   readonly state: 'running' | 'degraded' | 'stopping' | 'stopped'
   readonly running: number
   readonly buffered: number
+  /** How long attempts took here, newer ones weighing more; undefined before the first has ended. */
+  readonly runMs?: number
   /** Why it is degraded: what the backend said last. */
   readonly reason?: string
 }
@@ -187,6 +189,7 @@ export class Worker {
       state,
       running: this.#running.size,
       buffered: this.#buffer.length,
+      ...(this.#meanRunMs === undefined ? {} : { runMs: this.#meanRunMs }),
       ...(reason === undefined ? {} : { reason }),
     }
   }

@@ -10,6 +10,7 @@ import { jobs } from './jobs.ts'
 import { migrate } from './migrate.ts'
 import { pause, resume } from './pause.ts'
 import { retry } from './retry.ts'
+import { scale } from './scale.ts'
 import { schedules } from './schedules.ts'
 import { watch } from './watch.ts'
 import { work } from './work.ts'
@@ -18,6 +19,7 @@ import { workers } from './workers.ts'
 /** Everything the program can do, as help lists it. */
 export const commands: readonly Command[] = [
   work,
+  scale,
   enqueue,
   jobs,
   job,

@@ -1,21 +1,20 @@
 import { checkName } from '../../job/id.ts'
 import type { Offload } from '../../offload.ts'
 import { offload } from '../../offload.ts'
-import type { Schedule } from '../../schedule/schedule.ts'
-import { hideSecrets } from '../../secrets.ts'
-import type { AnyTask } from '../../task.ts'
 import type { WorkOptions } from '../../worker/work-plan.ts'
 import type { Call } from '../call.ts'
 import type { Command } from '../command.ts'
 import { readableLogger } from '../logger.ts'
 import type { Loaded } from '../module.ts'
 import { loadModule } from '../module.ts'
-import { nearest } from '../nearest.ts'
+import { poolPlan, runPool } from '../pool.ts'
+import { ownPool } from '../pool-worker.ts'
 import type { Counts } from '../probes.ts'
 import { addressOf, countsOf, Probes } from '../probes.ts'
-import { whenOf } from '../schedules.ts'
-import { untilSignal } from '../signals.ts'
-import { placeOf } from '../store.ts'
+import { heedSignals } from '../signals.ts'
+import { checkShared, placeOf } from '../store.ts'
+import type { Shift } from '../worker.ts'
+import { begin, runInPool, runUntilSignal, tellStopped } from '../worker.ts'
 
 export const work: Command = {
   name: 'work',
@@ -41,6 +40,17 @@ export const work: Command = {
       help: 'how long running handlers may take to end at a stop; 20s unless told otherwise',
     },
     {
+      name: 'min',
+      value: '<n>',
+      help: 'worker processes at least, 0 for none while nothing is due; 1 where --max is given',
+    },
+    { name: 'max', value: '<n>', help: 'worker processes at most; as many as cores where --min is given' },
+    {
+      name: 'target-age',
+      value: '<duration>',
+      help: 'how long a job may wait before there are more processes; 5s unless told otherwise',
+    },
+    {
       name: 'health',
       value: '<[host:]port>',
       help: 'serves /livez, /readyz and /metrics there, to this host alone unless a host is named',
@@ -51,43 +61,49 @@ export const work: Command = {
     'queue that offload() made; with such a queue its own URL and schedules count, unless --url is given.',
     'SIGTERM and SIGINT stop it: nothing more is claimed, running handlers end, the rest is given back and costs no',
     'attempt. A second signal ends it at once (130, 143); what ran then runs again when its lease is over.',
+    'With --min or --max it starts and retires processes of --concurrency handlers each, as many as the queues need, tells each',
+    'change with its reason, and replaces those that crash.',
     '/readyz is 503, and says why, while it stops, cannot reach its backend, has stopped claiming, or was blocked. /metrics',
     'needs prom-client, and for a queue of the module what metrics() counts there.',
+    'Of a pool they are those of the process that starts the others.',
   ],
   async run(call) {
     // Jobs go on when nobody reads what is printed.
     call.terminal.whenClosed = 'goOn'
+    const pool = ownPool()
+    const plan = pool === undefined ? poolPlan(call) : undefined
     const [specifier = ''] = call.args
-    const stopTimeout = call.duration('timeout') ?? '20s'
     const loaded = await loadModule(specifier, process.cwd())
-    const { tasks, queue: exported } = loaded
-    const own = call.flag('url') ? undefined : exported
-    const address = addressOf(call.text('health'))
+    const own = call.flag('url') ? undefined : loaded.queue
+    if (plan !== undefined && own === undefined) checkShared(placeOf(call).url)
+    // The workers of a pool leave the port to the process that started them.
+    const address = pool === undefined ? addressOf(call.text('health')) : undefined
     const counts = address === undefined ? undefined : await countsOf(own)
-    const queue = own ?? open(call, loaded, counts)
-    const options = optionsOf(call)
-    warnOfStrangers(call, options.queues ?? [], tasks)
-    const signalled = untilSignal(() => call.terminal.note('ended by force'))
+    const shift: Shift = {
+      call,
+      loaded,
+      isOwn: own !== undefined,
+      queue: own ?? open(call, loaded, counts),
+      options: optionsOf(call),
+      stopTimeout: call.duration('timeout') ?? '20s',
+    }
+    if (pool !== undefined) {
+      await runInPool(shift, pool)
+      return 0
+    }
+    const signals = heedSignals()
+    signals.onForced = () => call.terminal.note('ended by force')
     let probes: Probes | undefined
     try {
-      if (address !== undefined) probes = await Probes.listen(address, queue.observed, counts)
-      await queue.ready()
-      if (own !== undefined) await warnOfLost(call, own, loaded.schedules)
-      const worker = queue.work(options)
-      if (own !== undefined)
-        worker.on('error', ({ error }) => call.terminal.note(`trouble: ${hideSecrets(String(error))}`))
-      tellStart(call, options, loaded, own !== undefined, probes?.url)
-      const signal = await signalled
-      const { running } = worker.health()
-      call.terminal.data({ event: 'stopping', signal, running })
-      call.terminal.print(`${signal}: stopping, ${running} running; again to end at once`)
-      await worker.stop({ timeout: stopTimeout })
+      if (address !== undefined) probes = await Probes.listen(address, shift.queue.observed, counts)
+      await begin(shift, plan, probes?.url)
+      if (plan === undefined) await runUntilSignal(shift, signals)
+      else await runPool(shift, plan, signals)
     } finally {
-      await queue.close()
+      await shift.queue.close()
       probes?.close()
     }
-    call.terminal.data({ event: 'stopped' })
-    call.terminal.print('stopped')
+    tellStopped(call)
     return 0
   },
 }
@@ -115,59 +131,4 @@ function optionsOf(call: Call): WorkOptions {
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(lease === undefined ? {} : { lease }),
   }
-}
-
-/** A slip in the name of a queue would be a worker that waits for ever. */
-function warnOfStrangers(call: Call, queues: readonly string[], tasks: readonly AnyTask[]): void {
-  const known = new Set(tasks.map(({ queue }) => queue))
-  if (known.size === 0) return
-  for (const queue of queues) {
-    if (known.has(queue)) continue
-    const near = nearest(queue, known)
-    call.terminal.note([
-      { text: 'warning:', style: 'yellow' },
-      ` no task of the module goes to queue ${queue}${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    ])
-  }
-}
-
-/** A queue stores the schedules that it was made with; one that was forgotten there would never tick. */
-async function warnOfLost(call: Call, queue: Offload, schedules: readonly Schedule[]): Promise<void> {
-  for (const { name } of schedules) {
-    if ((await queue.schedules.get(name)) !== undefined) continue
-    call.terminal.note([
-      { text: 'warning:', style: 'yellow' },
-      ` schedule ${name} is exported, but not stored: give it to the queue, offload({ schedules: [...] })`,
-    ])
-  }
-}
-
-function tellStart(
-  call: Call,
-  options: WorkOptions,
-  { tasks, schedules }: Loaded,
-  isOwn: boolean,
-  health: string | undefined,
-): void {
-  const queues = options.queues ?? [...new Set(tasks.map(({ queue }) => queue))]
-  const names = tasks.map(({ name }) => name)
-  const { concurrency = 10 } = options
-  const ticks = schedules.map(({ name, timing }) => `${name} (${whenOf(timing)})`)
-  const url = isOwn ? undefined : hideSecrets(placeOf(call).url)
-  call.terminal.data({
-    event: 'started',
-    pid: process.pid,
-    queues,
-    tasks: names,
-    schedules: schedules.map(({ name }) => name),
-    concurrency,
-    url,
-    health,
-  })
-  call.terminal.print(
-    `working on ${queues.join(', ') || 'the queues of its tasks'}, ${concurrency} at once, ${url ?? "the module's own queue"}`,
-    ...(names.length === 0 ? [] : [`tasks: ${names.join(', ')}`]),
-    ...(ticks.length === 0 ? [] : [`schedules: ${ticks.join(', ')}`]),
-    ...(health === undefined ? [] : [`health: ${health}/readyz`]),
-  )
 }

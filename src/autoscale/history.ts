@@ -1,0 +1,136 @@
+import type { Reading } from './reading.ts'
+
+/** What one reading adds to what was known. */
+interface Sample {
+  readonly at: number
+  /** Jobs that began to wait so far, as far as can be told; null where it cannot. */
+  readonly came: number | null
+  readonly ended: number | null
+  readonly failed: number | null
+  /** Attempts that ended since the sample before, and the run time of them all. */
+  readonly timed: number
+  readonly runMs: number
+  readonly ready: number | null
+  readonly running: number | null
+}
+
+/** The readings of the last minute, the oldest first: plain data. */
+export type History = readonly Sample[]
+
+const KEPT_MS = 60_000
+/** Closer ones would make the history long. */
+const MOST = 240
+
+export function remember(history: History, reading: Reading): History {
+  const last = history.at(-1)
+  if (last !== undefined && reading.at <= last.at) return history
+  const { at, ready, running, ended, failed } = reading
+  const timed = last === undefined ? 1 : Math.max(0, (ended ?? 0) - (last.ended ?? ended ?? 0))
+  const open = ready === null || running === null || ended === null ? null : ready + running + ended
+  return [
+    ...history.filter((sample) => sample.at >= at - KEPT_MS).slice(-MOST),
+    {
+      at,
+      came: open ?? reading.accepted,
+      ended,
+      failed,
+      timed: reading.runMs === null ? 0 : timed,
+      runMs: reading.runMs === null ? 0 : reading.runMs * timed,
+      ready,
+      running,
+    },
+  ]
+}
+
+/** By how much a total grew over the last `ms`, and in how many. Undefined where it cannot be told. */
+function grown(
+  history: History,
+  total: 'came' | 'ended' | 'failed',
+  ms: number,
+): { count: number; ms: number } | undefined {
+  const last = history.at(-1)
+  if (last === undefined) return undefined
+  const value = last[total]
+  const first = history.find((sample) => sample.at >= last.at - ms && sample[total] !== null)
+  if (value === null || first === undefined || first === last) return undefined
+  return { count: Math.max(0, value - (first[total] ?? value)), ms: last.at - first.at }
+}
+
+/** Attempts that ended in the last `ms`, or as much of it as is known. */
+export function endsIn(history: History, ms: number): { count: number; ms: number } | undefined {
+  return grown(history, 'ended', ms)
+}
+
+/** The part of the attempts of the last `ms` that failed; 0 where there are too few to tell. */
+export function failedPart(history: History, ms: number, enough: number): number {
+  const [ends, failures] = [grown(history, 'ended', ms), grown(history, 'failed', ms)]
+  if (ends === undefined || failures === undefined || ends.count < enough) return 0
+  return Math.min(1, failures.count / ends.count)
+}
+
+/** The longest first. */
+const WINDOWS_MS = [30_000, 10_000, 3_000]
+/** So many standard deviations are no chance. */
+const SIGNIFICANT = 4
+
+/**
+ * Jobs that come in a millisecond: on the mean of 30 s, or of a shorter time that differs from it by more than chance explains
+ * (arrivals at random). So steady load is known well, and a step is seen at once.
+ */
+export function arrivalRate(history: History): number | undefined {
+  let rate: number | undefined
+  for (const ms of WINDOWS_MS) {
+    const recent = grown(history, 'came', ms)
+    if (recent === undefined) continue
+    const expected = (rate ?? 0) * recent.ms
+    const isChance =
+      rate !== undefined &&
+      Math.abs(recent.count - expected) <= SIGNIFICANT * Math.sqrt(Math.max(expected, 1)) + 1
+    if (!isChance) rate = recent.count / recent.ms
+  }
+  return rate
+}
+
+/**
+ * The mean run time of the attempts that ended: in the last minute, or in a shorter time that differs from it by more than
+ * chance explains (run times that vary as much as their mean). The first ones to end are the short ones, so what was reckoned with
+ * before counts like a few attempts.
+ */
+export function meanRunMs(history: History, prior: number): number {
+  const last = history.at(-1)
+  let mean: number | undefined
+  for (const windowMs of [KEPT_MS, 10_000]) {
+    const recent = history.filter(({ at }) => last !== undefined && at > last.at - windowMs)
+    const count = recent.reduce((sum, { timed }) => sum + timed, 0)
+    if (count === 0) continue
+    const total = recent.reduce((sum, { runMs }) => sum + runMs, 0)
+    const value = mean === undefined ? (total + prior * FEW) / (count + FEW) : total / count
+    const isChance = mean !== undefined && Math.abs(value - mean) <= (SIGNIFICANT * mean) / Math.sqrt(count)
+    if (!isChance) mean = value
+  }
+  return mean ?? prior
+}
+
+const FEW = 10
+
+/** Of the attempts that ended in the last `ms`; undefined where none did, or their run time cannot be told. */
+export function meanRunIn(history: History, ms: number): number | undefined {
+  const last = history.at(-1)
+  const recent = history.filter(({ at }) => last !== undefined && at > last.at - ms)
+  const count = recent.reduce((sum, { timed }) => sum + timed, 0)
+  return count === 0 ? undefined : recent.reduce((sum, { runMs }) => sum + runMs, 0) / count
+}
+
+/**
+ * Jobs that ran at once at the least in the last `ms` while nothing waited: so many run for long, which the mean of those that
+ * ended cannot tell. Undefined while that cannot be told yet.
+ */
+export function leastRunning(history: History, ms: number): number | undefined {
+  const last = history.at(-1)
+  const calm = history.filter(
+    ({ at, ready, running }) => ready === 0 && running !== null && last !== undefined && at > last.at - ms,
+  )
+  const first = calm[0]
+  if (first === undefined || last === undefined || last.at - first.at < ms / 4) return undefined
+  return Math.min(...calm.map(({ running }) => running ?? 0))
+}

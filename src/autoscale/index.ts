@@ -1,0 +1,8 @@
+export { type KedaOptions, type KedaServer, kedaServer } from './keda/server.ts'
+export { measure, type Told } from './measure.ts'
+export { type Decision, decide, type Memory, noMemory, type Plan, type Reason } from './policy.ts'
+export type { Reading } from './reading.ts'
+export type { ScaleAnswer } from './scale/answer.ts'
+export type { ScaleOptions } from './scale/ask.ts'
+export { scaleRoutes } from './scale/routes.ts'
+export { type Scaler, type ScaleSource, scaler, type Words } from './scale/scaler.ts'

@@ -1,0 +1,120 @@
+import type { Depth } from '../../broker.ts'
+import type { Clock } from '../../clock.ts'
+import { sleep } from '../../clock.ts'
+import { BackendError } from '../../job/errors.ts'
+import { measure } from '../measure.ts'
+import type { Memory } from '../policy.ts'
+import { decide, noMemory } from '../policy.ts'
+import type { Reading } from '../reading.ts'
+import type { ScaleAnswer } from './answer.ts'
+import { answerOf } from './answer.ts'
+import type { Ask } from './ask.ts'
+import type { Window } from './rates.ts'
+import { runMsOf, slide } from './rates.ts'
+
+/** Depths of the queues that are named, or of every queue that was ever used. */
+export type Depths = (queues: readonly string[] | undefined) => Promise<readonly Depth[]>
+
+const EVERY_MS = 1000
+
+/** Workers that are asked about: measured and decided on once a second, until it is closed. */
+export class Watched {
+  readonly #ask: Ask
+  readonly #depths: Depths
+  readonly #clock: Clock
+  readonly #closing = new AbortController()
+  readonly #listeners = new Set<(answer: ScaleAnswer) => void>()
+  #memory: Memory = noMemory
+  #window: Window = []
+  #answer: ScaleAnswer | undefined
+  /** Of the last reading that could be taken. */
+  #reading: Reading | undefined
+  #seen: readonly Depth[] = []
+  #trouble: unknown
+  readonly #first: Promise<void>
+  /** When somebody asked last, by the clock that is never set back. */
+  askedAt: number
+
+  constructor(ask: Ask, depths: Depths, clock: Clock) {
+    this.#ask = ask
+    this.#depths = depths
+    this.#clock = clock
+    this.askedAt = clock.elapsed()
+    this.#first = this.#look()
+    void this.#first.then(() => this.#goOn())
+  }
+
+  /** What is wanted now. @throws BACKEND_UNAVAILABLE while the queues could not be measured even once */
+  async answer(): Promise<ScaleAnswer> {
+    this.askedAt = this.#clock.elapsed()
+    await this.#first
+    if (this.#answer !== undefined) return this.#answer
+    throw new BackendError(
+      'BACKEND_UNAVAILABLE',
+      `the queues cannot be measured: ${messageOf(this.#trouble)}`,
+      {
+        cause: this.#trouble,
+        retryAfterMs: EVERY_MS,
+      },
+    )
+  }
+
+  /** Calls the listener with each answer from now on; call the result to stop. */
+  on(listener: (answer: ScaleAnswer) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  get isHeard(): boolean {
+    return this.#listeners.size > 0
+  }
+
+  close(): void {
+    this.#closing.abort()
+  }
+
+  async #goOn(): Promise<void> {
+    const { signal } = this.#closing
+    for (;;) {
+      await sleep(this.#clock, EVERY_MS, signal)
+      if (signal.aborted) return
+      await this.#look()
+    }
+  }
+
+  async #look(): Promise<void> {
+    const reading = await this.#read()
+    if (this.#closing.signal.aborted || (reading === undefined && this.#answer === undefined)) return
+    const { decision, memory } = decide(this.#ask, this.#memory, reading)
+    this.#memory = memory
+    this.#reading = reading ?? this.#reading
+    if (this.#reading === undefined) return
+    const answer = answerOf(decision, this.#reading, this.#seen, this.#window, this.#at)
+    this.#answer = reading === undefined ? { ...answer, blind: messageOf(this.#trouble) } : answer
+    for (const listener of this.#listeners) listener(this.#answer)
+  }
+
+  #at = 0
+
+  /** Undefined where it cannot be taken. */
+  async #read(): Promise<Reading | undefined> {
+    const { slots, min } = this.#ask
+    try {
+      this.#seen = await this.#depths(this.#ask.queues)
+    } catch (error) {
+      this.#trouble = error
+      return undefined
+    }
+    // Nobody tells how many there are: whoever scales does as it was told, up to now.
+    const workers = this.#memory.workers ?? min
+    const blank = { workers, starting: 0, ended: null, failed: null, runMs: null }
+    const reading = measure(this.#seen, blank, this.#clock.elapsed())
+    this.#at = this.#clock.now()
+    this.#window = slide(this.#window, reading)
+    return { ...reading, runMs: runMsOf(this.#window, Math.max(1, workers) * slots) }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,146 @@
+import type { ChildProcess } from 'node:child_process'
+import { fork } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Plan } from '../autoscale/policy.ts'
+import { hostWatch } from '../autoscale/pool/host.ts'
+import type { PoolEvent } from '../autoscale/pool/pool.ts'
+import { Pool } from '../autoscale/pool/pool.ts'
+import { askOf } from '../autoscale/scale/ask.ts'
+import { systemClock } from '../clock.ts'
+import { toMs } from '../duration.ts'
+import type { ScalingDecision } from '../presence/view.ts'
+import { hideSecrets } from '../secrets.ts'
+import type { Call } from './call.ts'
+import { usageError } from './call.ts'
+import { POOL_MARK } from './pool-worker.ts'
+import type { Signals } from './signals.ts'
+import { span } from './times.ts'
+import type { Shift } from './worker.ts'
+import { queuesOf, tellStopping } from './worker.ts'
+
+/** A process may take so long to load its modules and open its queue. */
+const START_MS = 60_000
+/** What a worker may take to end beyond the time that its handlers have: to give back, and to close. */
+export const BEYOND_MS = 5000
+
+/** How many processes are asked for; undefined when it is one. @throws USAGE_INVALID, OPTION_INVALID */
+export function poolPlan(call: Call): Plan | undefined {
+  const [min, max, targetAge] = [call.number('min'), call.number('max'), call.duration('target-age')]
+  if (min === undefined && max === undefined) {
+    if (targetAge === undefined) return undefined
+    throw usageError('--target-age is what a number of processes is chosen by: give --max, too')
+  }
+  const { queues: _, ...plan } = askOf({
+    min: min ?? 1,
+    max: max ?? Math.max(min ?? 1, availableParallelism()),
+    concurrency: call.number('concurrency') ?? 10,
+    ...(targetAge === undefined ? {} : { targetAge }),
+  })
+  return plan
+}
+
+/** Runs worker processes until a signal; what each does is what this command line says. @throws USAGE_INVALID, WORKER_CRASHED */
+export async function runPool(shift: Shift, plan: Plan, signals: Signals): Promise<void> {
+  const { call, queue, stopTimeout } = shift
+  const queues = queuesOf(shift)
+  if (queues.length === 0)
+    throw usageError('the module does not tell its queues: name them, --queues default')
+  const cache = codeCache()
+  const log = queue.tellScaling({ queues, ...plan })
+  const pool = new Pool({
+    plan,
+    rules: { graceMs: toMs(stopTimeout, '--timeout') + BEYOND_MS, startMs: START_MS },
+    fork: () => startAgain(cache),
+    depths: () => Promise.all(queues.map((name) => queue.depth(name))),
+    tell(event) {
+      tell(call, event)
+      const decision = decisionOf(event)
+      if (decision !== undefined) log?.note(decision)
+    },
+    host: hostWatch(),
+    clock: systemClock,
+    random: Math.random,
+  })
+  signals.onForced = () => {
+    call.terminal.note('ended by force')
+    pool.kill()
+    cache.remove()
+  }
+  void signals.first.then((signal) => {
+    tellStopping(call, signal, pool.running)
+    pool.stop()
+  })
+  const ticking = new AbortController()
+  // With no worker there is none to tick the schedules that would make work for one.
+  const ticked = plan.min === 0 ? queue.schedules.tick(ticking.signal) : undefined
+  try {
+    await pool.run()
+  } finally {
+    ticking.abort()
+    await Promise.all([ticked, log?.end()])
+    cache.remove()
+  }
+}
+
+/** What of it others are told, who look at the store. */
+function decisionOf(event: PoolEvent): ScalingDecision | undefined {
+  if (event.event !== 'scaled' && event.event !== 'held') return undefined
+  const { reason, text } = event
+  const change =
+    event.event === 'held' ? { from: event.workers, to: event.workers } : { from: event.from, to: event.to }
+  return { at: Date.now(), ...change, reason, text }
+}
+
+/** Where workers keep their compiled code for the next: it starts in half the time, and a surge waits for nothing else. */
+function codeCache(): { readonly folder: string; readonly isOwn: boolean; remove(): void } {
+  const given = process.env.NODE_COMPILE_CACHE
+  if (given !== undefined) return { folder: given, isOwn: false, remove() {} }
+  const folder = mkdtempSync(join(tmpdir(), 'offload-code-'))
+  return { folder, isOwn: true, remove: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+/** This program with its own command line: marked, it runs jobs in one process. */
+function startAgain({ folder, isOwn }: ReturnType<typeof codeCache>): ChildProcess {
+  return fork(process.argv[1] ?? '', process.argv.slice(2), {
+    env: { ...process.env, NODE_COMPILE_CACHE: folder, [POOL_MARK]: isOwn ? folder : 'none' },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+}
+
+function tell({ terminal }: Call, event: PoolEvent): void {
+  const shown = event.event === 'blind' ? { ...event, error: hideSecrets(String(event.error)) } : event
+  terminal.data(shown)
+  const text = textOf(event)
+  if (event.event === 'crashed' || event.event === 'killed' || event.event === 'blind')
+    terminal.note([{ text: 'warning:', style: 'yellow' }, ` ${text}`])
+  else terminal.print(text)
+}
+
+/** Each event as a line for people. */
+export function textOf(event: PoolEvent): string {
+  switch (event.event) {
+    case 'scaled':
+      return `${event.to} ${event.to === 1 ? 'worker' : 'workers'}, was ${event.from}: ${event.text} (${event.reason})`
+    case 'held':
+      return `${event.workers} ${event.workers === 1 ? 'worker stays' : 'workers stay'}: ${event.text} (${event.reason})`
+    case 'working':
+      return `worker ${event.worker} works (pid ${event.pid}), ready after ${span(event.startMs)}`
+    case 'ended':
+      return `worker ${event.worker} ended (pid ${event.pid})`
+    case 'crashed': {
+      const { worker, pid, code, signal, crashes, isLoop, retryInMs } = event
+      const how =
+        pid === undefined ? 'could not be started' : `(pid ${pid}) ended unasked with ${signal ?? code}`
+      const often = crashes === 1 ? '' : `, ${crashes} times in a row${isLoop ? ': a crash loop' : ''}`
+      return `worker ${worker} ${how}${often}; another takes its place in ${span(retryInMs)}`
+    }
+    case 'killed':
+      return event.phase === 'starting'
+        ? `worker ${event.worker} did not come to work within ${span(event.afterMs)}: killed`
+        : `worker ${event.worker} did not end within ${span(event.afterMs)}: killed; what it ran runs again when its lease is over`
+    case 'blind':
+      return `the queues cannot be measured, the workers stay as they are: ${hideSecrets(String(event.error))}`
+  }
+}
