@@ -5,7 +5,9 @@ import type { Presence, ScalerView, ScalingDecision } from './view.ts'
 const MOST = 50
 
 /** What does not change about a scaler. */
-export type ScalerPlan = Pick<ScalerView, 'queues' | 'min' | 'max' | 'targetAgeMs'>
+export interface ScalerPlan extends Pick<ScalerView, 'min' | 'max' | 'targetAgeMs'> {
+  readonly queues?: readonly string[] | undefined
+}
 
 /** Tells the store what an autoscaler decides, for whoever looks. */
 export class ScalingLog {

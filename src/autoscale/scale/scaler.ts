@@ -2,6 +2,7 @@ import type { Depth } from '../../broker.ts'
 import type { Clock } from '../../clock.ts'
 import { systemClock } from '../../clock.ts'
 import { OffloadError } from '../../job/errors.ts'
+import type { ScalerPlan, ScalingLog } from '../../presence/scaling.ts'
 import type { ScaleAnswer } from './answer.ts'
 import type { Ask, ScaleOptions } from './ask.ts'
 import { askIn, askOf, keyOf } from './ask.ts'
@@ -11,6 +12,8 @@ import { Watched } from './watched.ts'
 export interface ScaleSource {
   depth(queue: string): Promise<Depth>
   queues(): Promise<readonly Depth[]>
+  /** Where others can see what is decided. */
+  tellScaling?(plan: ScalerPlan): ScalingLog | undefined
 }
 
 /** What differs from the options, in words: of a query string, or the metadata of a ScaledObject. */
@@ -66,7 +69,12 @@ export class Scaler {
         'OPTION_INVALID',
         `one scaler answers for ${MOST_WATCHED} different sets of workers at most: ask for fewer, or start another`,
       )
-    const watched = new Watched(ask, (queues) => this.#depths(queues), this.#clock)
+    const watched = new Watched(
+      ask,
+      (queues) => this.#depths(queues),
+      this.#clock,
+      this.#source.tellScaling?.(ask),
+    )
     this.#watched.set(key, watched)
     return watched
   }

@@ -2,8 +2,9 @@ import type { Depth } from '../../broker.ts'
 import type { Clock } from '../../clock.ts'
 import { sleep } from '../../clock.ts'
 import { BackendError } from '../../job/errors.ts'
+import type { ScalingLog } from '../../presence/scaling.ts'
 import { measure } from '../measure.ts'
-import type { Memory } from '../policy.ts'
+import type { Decision, Memory } from '../policy.ts'
 import { decide, noMemory } from '../policy.ts'
 import type { Reading } from '../reading.ts'
 import type { ScaleAnswer } from './answer.ts'
@@ -22,6 +23,7 @@ export class Watched {
   readonly #ask: Ask
   readonly #depths: Depths
   readonly #clock: Clock
+  readonly #log: ScalingLog | undefined
   readonly #closing = new AbortController()
   readonly #listeners = new Set<(answer: ScaleAnswer) => void>()
   #memory: Memory = noMemory
@@ -35,8 +37,10 @@ export class Watched {
   /** When somebody asked last, by the clock that is never set back. */
   askedAt: number
 
-  constructor(ask: Ask, depths: Depths, clock: Clock) {
+  /** @param log for others, who look at the store */
+  constructor(ask: Ask, depths: Depths, clock: Clock, log: ScalingLog | undefined) {
     this.#ask = ask
+    this.#log = log
     this.#depths = depths
     this.#clock = clock
     this.askedAt = clock.elapsed()
@@ -71,6 +75,7 @@ export class Watched {
 
   close(): void {
     this.#closing.abort()
+    void this.#log?.end()
   }
 
   async #goOn(): Promise<void> {
@@ -86,12 +91,18 @@ export class Watched {
     const reading = await this.#read()
     if (this.#closing.signal.aborted || (reading === undefined && this.#answer === undefined)) return
     const { decision, memory } = decide(this.#ask, this.#memory, reading)
+    this.#note(decision)
     this.#memory = memory
     this.#reading = reading ?? this.#reading
     if (this.#reading === undefined) return
     const answer = answerOf(decision, this.#reading, this.#seen, this.#window, this.#at)
     this.#answer = reading === undefined ? { ...answer, blind: messageOf(this.#trouble) } : answer
     for (const listener of this.#listeners) listener(this.#answer)
+  }
+
+  #note({ workers: to, reason, text }: Decision): void {
+    const from = this.#memory.workers ?? this.#ask.min
+    if (to !== from) this.#log?.note({ at: this.#clock.now(), from, to, reason, text })
   }
 
   #at = 0
