@@ -12,7 +12,7 @@ import type { Part } from './delivery.ts'
 import { Leases } from './leases.ts'
 import { rungOf } from './names.ts'
 import type { Outgoing } from './outlet.ts'
-import { isPack, packs } from './pack.ts'
+import { packs } from './pack.ts'
 import type { Verdict } from './publisher.ts'
 import type { Wire } from './wire.ts'
 
@@ -187,19 +187,18 @@ export class Alone implements Broker {
     return isOver || part.fence !== fence || !part.delivery.unacked.isOpen ? undefined : part
   }
 
-  #messageOf({ job, malformed, delivery }: Part, next: Next): Placed {
+  #messageOf({ job, delivery }: Part, next: Next): Placed {
     const { runAt: _, ...rest } = job
     if (next.to === 'queue')
       return next.runAt === undefined
         ? this.#toQueue([rest], next.attempts)
         : this.#toQueue([{ ...rest, runAt: next.runAt }], next.attempts, next.runAt)
     const { body, properties } = this.#wire.messageOf([rest])
-    const { content, properties: came } = delivery.message
     return {
       exchange: this.#wire.names.dead,
       key: job.queue,
       queue: job.queue,
-      body: malformed === undefined || isPack(came) ? body : content,
+      body: delivery.raw ?? body,
       properties: {
         ...properties,
         headers: { ...properties.headers, ...next.headers },

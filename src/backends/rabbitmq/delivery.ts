@@ -1,21 +1,34 @@
 import type { ConsumeMessage } from 'amqplib'
 import { systemClock } from '../../clock.ts'
 import type { Received } from './message.ts'
+import { isPack } from './pack.ts'
 import type { Unacked } from './unacked.ts'
 
-/** A message of which not every job is settled. */
+/**
+ * A message of which not every job is settled. Of the message itself it keeps what it takes to publish a copy: a worker has
+ * many in hand, and each thing that is kept of them is moved by the garbage collector.
+ */
 export class Delivery {
-  readonly message: ConsumeMessage
+  readonly tag: number
   readonly unacked: Unacked
   readonly at: number
+  readonly isPack: boolean
+  readonly appId: string | undefined
+  readonly contentType: string | undefined
+  /** The body, where its one job does not have it. */
+  readonly raw: Buffer | undefined
   /** How many of its jobs are not settled. */
   left: number
 
-  constructor(message: ConsumeMessage, unacked: Unacked, jobs: number) {
-    this.message = message
+  constructor({ fields, properties, content }: ConsumeMessage, unacked: Unacked, jobs: readonly Received[]) {
+    this.tag = fields.deliveryTag
     this.unacked = unacked
     this.at = systemClock.elapsed()
-    this.left = jobs
+    this.isPack = isPack(properties)
+    this.appId = properties.appId as string | undefined
+    this.contentType = properties.contentType as string | undefined
+    this.raw = this.isPack || jobs[0]?.malformed === undefined ? undefined : content
+    this.left = jobs.length
   }
 }
 

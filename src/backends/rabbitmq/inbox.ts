@@ -203,14 +203,15 @@ export class Inbox {
   }
 
   #arrived(feed: Feed, inHand: InHand, message: ConsumeMessage): void {
-    feed.unacked.add(message, inHand)
+    const { deliveryTag } = message.fields
+    feed.unacked.add(deliveryTag, inHand)
     if (feed !== this.#feed) {
-      feed.unacked.giveBack([message])
+      feed.unacked.giveBack([deliveryTag])
       return
     }
     const jobs = this.#parts.unpack(message)
     this.#density += (jobs.length - this.#density) / 8
-    const delivery = new Delivery(message, feed.unacked, jobs.length)
+    const delivery = new Delivery(message, feed.unacked, jobs)
     for (const job of jobs) this.#buffer.push(new Part(job, delivery))
     // All that came in one packet is handed over together.
     if (this.#handing) return

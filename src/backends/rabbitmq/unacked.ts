@@ -1,11 +1,16 @@
-import type { Channel, ConsumeMessage } from 'amqplib'
+import type { Channel, Message } from 'amqplib'
 
 /** How many messages of one consumer are in hand: the server lets it have so many at a time. */
 export interface InHand {
   count: number
 }
 
-/** Messages that came over one channel and are not acknowledged yet, in the order in which they came. */
+/** What the client reads of a message that is acknowledged. */
+function named(deliveryTag: number): Message {
+  return { fields: { deliveryTag } } as Message
+}
+
+/** Messages, by their delivery tags, that came over one channel and are not acknowledged yet, in the order in which they came. */
 export class Unacked {
   readonly #channel: Channel
   readonly #tags = new Map<number, InHand>()
@@ -38,31 +43,29 @@ export class Unacked {
     return this.#tags.size
   }
 
-  add({ fields }: ConsumeMessage, inHand: InHand = { count: 0 }): void {
+  add(tag: number, inHand: InHand = { count: 0 }): void {
     inHand.count++
-    this.#tags.set(fields.deliveryTag, inHand)
+    this.#tags.set(tag, inHand)
   }
 
   /** Acknowledges them: in one word as far as they are the oldest, the others one by one. False where it is closed. */
-  ack(messages: readonly ConsumeMessage[]): boolean {
-    const ended = messages.filter(({ fields }) => this.#take(fields.deliveryTag))
+  ack(tags: readonly number[]): boolean {
+    const ended = tags.filter((tag) => this.#take(tag))
     const [oldest = Number.POSITIVE_INFINITY] = this.#tags.keys()
     return this.#say(() => {
-      let last: ConsumeMessage | undefined
-      for (const message of ended) {
-        const { deliveryTag } = message.fields
-        if (deliveryTag > oldest) this.#channel.ack(message)
-        else if (last === undefined || deliveryTag > last.fields.deliveryTag) last = message
+      let last = 0
+      for (const tag of ended) {
+        if (tag > oldest) this.#channel.ack(named(tag))
+        else last = Math.max(last, tag)
       }
-      if (last !== undefined) this.#channel.ack(last, true)
+      if (last > 0) this.#channel.ack(named(last), true)
     })
   }
 
   /** The server has them again, and counts that they came back. */
-  giveBack(messages: readonly ConsumeMessage[]): void {
+  giveBack(tags: readonly number[]): void {
     this.#say(() => {
-      for (const message of messages)
-        if (this.#take(message.fields.deliveryTag)) this.#channel.nack(message, false, true)
+      for (const tag of tags) if (this.#take(tag)) this.#channel.nack(named(tag), false, true)
     })
   }
 

@@ -1,4 +1,3 @@
-import type { ConsumeMessage } from 'amqplib'
 import type { BackendOptions } from '../../backend.ts'
 import type { WaitingWant } from '../../broker.ts'
 import { BackendError } from '../../job/errors.ts'
@@ -14,10 +13,11 @@ import { contentOf, received } from './message.ts'
 import type { Names } from './names.ts'
 import { namesOf } from './names.ts'
 import type { Outgoing } from './outlet.ts'
-import { isPack, packOf } from './pack.ts'
+import { packOf } from './pack.ts'
 import type { Verdict } from './publisher.ts'
 import { Publisher } from './publisher.ts'
 import { Topology } from './topology.ts'
+import type { Unacked } from './unacked.ts'
 import { optional } from './untrusted.ts'
 
 /**
@@ -101,7 +101,7 @@ export class Wire {
     for (const part of parts) {
       if (part.isEnded) continue
       part.isEnded = true
-      part.delivery.unacked.giveBack([part.delivery.message])
+      part.delivery.unacked.giveBack([part.delivery.tag])
     }
   }
 
@@ -122,20 +122,20 @@ export class Wire {
 
   /** Ends jobs: a message is acknowledged with the last of its. False where the server has taken it back. */
   end(parts: readonly Part[]): boolean[] {
-    const over = new Map<Part['delivery']['unacked'], ConsumeMessage[]>()
+    const over = new Map<Unacked, number[]>()
     const held = parts.map((part) => {
       const { delivery } = part
-      const { unacked, message } = delivery
+      const { unacked, tag } = delivery
       if (part.isEnded || !unacked.isOpen) return false
       part.isEnded = true
       if (--delivery.left > 0) return true
-      const messages = over.get(unacked)
-      if (messages === undefined) over.set(unacked, [message])
-      else messages.push(message)
+      const tags = over.get(unacked)
+      if (tags === undefined) over.set(unacked, [tag])
+      else tags.push(tag)
       return true
     })
-    const lost = new Set<Part['delivery']['unacked']>()
-    for (const [unacked, messages] of over) if (!unacked.ack(messages)) lost.add(unacked)
+    const lost = new Set<Unacked>()
+    for (const [unacked, tags] of over) if (!unacked.ack(tags)) lost.add(unacked)
     if (lost.size === 0) return held
     return held.map((isHeld, at) => isHeld && !lost.has((parts[at] as Part).delivery.unacked))
   }
@@ -167,22 +167,18 @@ export class Wire {
 
   /** As it was received, a stranger's too; a job out of a pack alone. */
   #copyOf({ job, attempts, delivery }: Part): Outgoing {
-    const { content, properties } = delivery.message
-    const { body, properties: own } = this.messageOf([job], attempts)
-    const { appId: _, contentType, ...rest } = own
-    const copied = { ...rest, ...optional('appId', properties.appId as string | undefined) }
+    const { isPack, appId, contentType, raw } = delivery
+    const { body, properties } = this.messageOf([job], attempts)
+    const { appId: _, contentType: json, ...rest } = properties
     return {
       exchange: this.names.jobs,
       key: job.queue,
-      ...(isPack(properties)
-        ? { body, properties: { ...copied, ...optional('contentType', contentType) } }
-        : {
-            body: content,
-            properties: {
-              ...copied,
-              ...optional('contentType', properties.contentType as string | undefined),
-            },
-          }),
+      body: raw ?? body,
+      properties: {
+        ...rest,
+        ...optional('appId', appId),
+        ...optional('contentType', isPack ? json : contentType),
+      },
     }
   }
 
