@@ -3,12 +3,7 @@ import { context, propagation, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { AggregationTemporality, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'
-import {
-  BasicTracerProvider,
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  TraceIdRatioBasedSampler,
-} from '@opentelemetry/sdk-trace-base'
+import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { metrics } from 'offload/metrics'
 import { meters, tracing } from 'offload/otel'
 import { pino } from 'pino'
@@ -17,10 +12,9 @@ import { Registry } from 'prom-client'
 /** What takes spans and does nothing with them: an exporter's own work is not Offload's. */
 const nowhere = { export: (_spans, done) => done({ code: 0 }), shutdown: async () => {} }
 
-/** As an application starts its SDK: of all traces so many are taken. */
-function startSdk(part) {
-  const sampler = new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(part) })
-  const provider = new BasicTracerProvider({ sampler, spanProcessors: [new BatchSpanProcessor(nowhere)] })
+/** As an application starts its SDK. */
+function startSdk() {
+  const provider = new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(nowhere)] })
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   propagation.setGlobalPropagator(new W3CTraceContextPropagator())
   trace.setGlobalTracerProvider(provider)
@@ -43,9 +37,9 @@ class Reader extends MetricReader {
 
 const logged = () => ({ log: true, logger: pino({ level: 'info' }, createWriteStream('/dev/null')) })
 const counted = () => scraped(metrics({ register: new Registry() }))
-const traced = (part) => {
-  startSdk(part)
-  return tracing({ across: 'parent' })
+const traced = (sample) => {
+  startSdk()
+  return tracing({ sample })
 }
 
 /** What offload() is given besides. */
