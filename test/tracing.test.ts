@@ -197,3 +197,28 @@ test('baggage stays in the process, and a state that is too long is left out', a
   const { id } = await queue.enqueue(mail, {})
   expect((await queue.get(id))?.trace).toEqual({ traceparent: 'p' })
 })
+
+test('what is left out has no span and carries nothing; in a span that is not sampled it carries that', async () => {
+  startSdk()
+  await using queue = open({ observe: [tracing({ sample: 0 })] })
+  queue.work()
+  const alone = await queue.enqueue(order, { fails: 0 })
+  await alone.result()
+  expect((await queue.get(alone.id))?.trace).toBeUndefined()
+  const unsampled = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags: 0 }
+  const within = trace.setSpanContext(context.active(), unsampled)
+  const dropped = await context.with(within, () => queue.enqueue(order, { fails: 0 }))
+  await dropped.result()
+  await vi.waitFor(async () => expect((await queue.find({ state: 'done' })).jobs).toHaveLength(4))
+  expect((await queue.get(dropped.id))?.trace).toEqual({
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
+  })
+  expect(exporter.getFinishedSpans()).toEqual([])
+  await request(() => queue.enqueue(mail, {}))
+  await vi.waitFor(() => expect(spans('settle mails')).toHaveLength(1))
+})
+
+test('options that mean nothing are refused', () => {
+  for (const options of [{ sample: 2 }, { sample: Number.NaN }, { across: 'both' as 'link' }])
+    expect(() => tracing(options)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+})

@@ -1,4 +1,4 @@
-import { findOpenssl, findPika, findRabbit, findRedis, findValkey } from './programs.ts'
+import { findOpenssl, findPika, findPrometheus, findRabbit, findRedis, findValkey } from './programs.ts'
 
 /** Installs what the tests' servers need, and says what there is. */
 const found = {
@@ -7,6 +7,7 @@ const found = {
   rabbitmq: findRabbit(),
   pika: findPika(),
   openssl: findOpenssl(),
+  prometheus: findPrometheus(),
 }
-for (const [name, path] of Object.entries(found)) console.log(`${name.padEnd(8)} ${path ?? 'MISSING'}`)
+for (const [name, path] of Object.entries(found)) console.log(`${name.padEnd(10)} ${path ?? 'MISSING'}`)
 if (Object.values(found).includes(undefined)) process.exitCode = 1

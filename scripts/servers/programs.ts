@@ -30,6 +30,12 @@ export function findRabbit(): string | undefined {
   return aptInstall('rabbitmq-server', path) ? path : undefined
 }
 
+/** The path of a prometheus, with the promtool beside it; installed where we may, undefined where there is none. */
+export function findPrometheus(): string | undefined {
+  const path = '/usr/bin/prometheus'
+  return aptInstall('prometheus', path) ? path : undefined
+}
+
 /** The folder with pika, the client of RabbitMQ for Python, to be imported from; undefined where it or Python is not had. */
 export const findPika = (): string | undefined => pipInstall(readFileSync(PIKA, 'utf8').trim())
 

@@ -99,11 +99,11 @@ export class Measures {
     switch (name) {
       case 'offload_jobs_accepted_total':
         return tasks.flatMap(({ labels, answers }) =>
-          Array.from(answers, ([answer, count]) => sample(count, { ...labels, answer })),
+          seen(answers).map(([answer, count]) => sample(count, { ...labels, answer })),
         )
       case 'offload_attempts_total':
         return tasks.flatMap(({ labels, outcomes }) =>
-          Array.from(outcomes, ([outcome, count]) => sample(count, { ...labels, outcome })),
+          seen(outcomes).map(([outcome, count]) => sample(count, { ...labels, outcome })),
         )
       case 'offload_backend_troubles_total':
         return [sample(troubles)]
@@ -150,6 +150,11 @@ export class Measures {
 
 function sample(value: number, labels: Labels = {}): Sample {
   return { labels, value }
+}
+
+/** Those that there were; `done` and `queued` from the start, so that their rates begin at nothing. */
+function seen(counts: Readonly<Record<string, number>>): [string, number][] {
+  return Object.entries(counts).filter(([name, count]) => count > 0 || name === 'done' || name === 'queued')
 }
 
 /** A number that the backend cannot tell is missing, never 0. */

@@ -1,13 +1,34 @@
-import type { AnsweredCall, EndedAttempt, Requested, Troubled } from '../observer.ts'
+import type { Accepted } from '../../broker.ts'
+import type { Job } from '../../job/job.ts'
+import type { AnsweredCall, AttemptOutcome, EndedAttempt, Requested, Troubled } from '../observer.ts'
 import { defaultBuckets, Histogram, longBuckets } from './histogram.ts'
+
+/** `failed`: the backend answered nothing. */
+type Answered = Accepted['status'] | 'failed'
 
 /** What is counted of one task in one queue. */
 export class TaskTally {
   readonly labels: { readonly queue: string; readonly task: string }
   /** Jobs by what the backend answered. */
-  readonly answers: Map<string, number> = new Map()
+  readonly answers: Record<Answered, number> = {
+    queued: 0,
+    duplicate: 0,
+    full: 0,
+    mismatch: 0,
+    taken: 0,
+    tooLarge: 0,
+    failed: 0,
+  }
   /** Attempts by their outcome. */
-  readonly outcomes: Map<string, number> = new Map()
+  readonly outcomes: Record<AttemptOutcome, number> = {
+    done: 0,
+    retry: 0,
+    snooze: 0,
+    release: 0,
+    dead: 0,
+    cancelled: 0,
+    lost: 0,
+  }
   readonly wait: Histogram = new Histogram(longBuckets)
   readonly run: Histogram = new Histogram(longBuckets)
 
@@ -43,6 +64,8 @@ export class Tally {
   readonly #tasks: TaskTally[] = []
   readonly #routes = new Map<string, RouteTally>()
   #other: TaskTally | undefined
+  /** Many jobs of one task come in a row. */
+  #last = new TaskTally('', '')
 
   /** @param most pairs of queue and task that are told apart */
   constructor(most: number) {
@@ -59,13 +82,15 @@ export class Tally {
 
   answered({ jobs, accepted, ms }: AnsweredCall): void {
     this.accept.add(ms / 1000)
-    for (const [index, { queue, task }] of jobs.entries())
-      increase(this.of(queue, task).answers, accepted?.[index]?.status ?? 'failed')
+    for (let at = 0; at < jobs.length; at++) {
+      const { queue, task } = jobs[at] as Job
+      this.of(queue, task).answers[accepted?.[at]?.status ?? 'failed']++
+    }
   }
 
   ended({ claim, outcome, waitMs, runMs, settleMs }: EndedAttempt): void {
     const tally = this.of(claim.job.queue, claim.job.task)
-    increase(tally.outcomes, outcome)
+    tally.outcomes[outcome]++
     if (waitMs !== null) tally.wait.add(waitMs / 1000)
     tally.run.add(runMs / 1000)
     this.settle.add(settleMs / 1000)
@@ -95,7 +120,11 @@ export class Tally {
 
   /** Names come from producers, which may be strangers: there is room for so many. */
   of(queue: string, task: string): TaskTally {
-    return this.#byQueue.get(queue)?.get(task) ?? this.#first(queue, task)
+    const { labels } = this.#last
+    if (labels.task === task && labels.queue === queue) return this.#last
+    const found = this.#byQueue.get(queue)?.get(task) ?? this.#first(queue, task)
+    if (found !== this.#other) this.#last = found
+    return found
   }
 
   #first(queue: string, task: string): TaskTally {
@@ -110,8 +139,4 @@ export class Tally {
     this.#tasks.push(tally)
     return tally
   }
-}
-
-function increase(counts: Map<string, number>, name: string): void {
-  counts.set(name, (counts.get(name) ?? 0) + 1)
 }

@@ -14,7 +14,7 @@ import type { Job } from '../../job/job.ts'
 import { version } from '../../version.ts'
 import type { AnsweredCall, EndedAttempt, Observed, Observer } from '../observer.ts'
 import { attributesOf } from './attributes.ts'
-import { carried, carrying } from './carrier.ts'
+import { carried, carrying, isSampled, isUnsampled, unsampled } from './carrier.ts'
 import { Recent } from './recent.ts'
 
 export interface TracingOptions {
@@ -25,6 +25,11 @@ export interface TracingOptions {
    * it; or `parent`, one trace for both, which a sampler takes or leaves as a whole. @default 'link'
    */
   readonly across?: 'link' | 'parent'
+  /**
+   * Of what begins outside of any trace, the part that is traced: jobs that are queued in no span, and runs of jobs that carry
+   * none. Unlike a sampler of the SDK it costs what is left out nothing. @default 1
+   */
+  readonly sample?: number
 }
 
 /** Attempts whose next one finds their span again. */
@@ -48,6 +53,7 @@ class Tracing implements Observer {
   readonly #tracer: Tracer
   readonly #hasOwn: boolean
   readonly #isParent: boolean
+  readonly #sample: number
   #observed: Observed | undefined
   /** The span of each job that is being sent, by what the job carries: that is the same object in every copy of the job. */
   readonly #created = new WeakMap<object, Span>()
@@ -55,9 +61,12 @@ class Tracing implements Observer {
   readonly #runs = new WeakMap<Claim, Run>()
   readonly #recent = new Recent<SpanContext>(MOST_RECENT)
 
-  constructor({ tracer, across = 'link' }: TracingOptions) {
+  constructor({ tracer, across = 'link', sample = 1 }: TracingOptions) {
     if (across !== 'link' && across !== 'parent')
       throw new OffloadError('OPTION_INVALID', `across is 'link' or 'parent', not ${JSON.stringify(across)}`)
+    if (!(sample >= 0 && sample <= 1))
+      throw new OffloadError('OPTION_INVALID', `sample is a number from 0 to 1, not ${String(sample)}`)
+    this.#sample = sample
     this.#tracer = tracer ?? trace.getTracer('offload', version)
     this.#hasOwn = tracer !== undefined
     this.#isParent = across === 'parent'
@@ -70,8 +79,11 @@ class Tracing implements Observer {
   sending(job: Job): Job {
     if (this.#isOff) return job
     const active = context.active()
+    const around = trace.getSpanContext(active)
+    if (around === undefined && job.trace === undefined && this.#leavesOut()) return job
+    if (around !== undefined && !isSampled(around)) return { ...job, trace: unsampled(around) }
     // Whoever calls in a span means that one; else it may be that of a request, as its headers tell.
-    const parent = trace.getSpanContext(active) === undefined ? (carried(job, active) ?? active) : active
+    const parent = around === undefined ? (carried(job, active) ?? active) : active
     const span = this.#tracer.startSpan(
       `create ${job.queue}`,
       { kind: SpanKind.PRODUCER, attributes: this.#about('create', job) },
@@ -108,7 +120,10 @@ class Tracing implements Observer {
   around<Value>(claim: Claim, run: () => Value): Value {
     if (this.#isOff) return run()
     const { job, attempt } = claim
+    if (job.trace === undefined && this.#leavesOut()) return run()
     const producer = carried(job, ROOT_CONTEXT)
+    // What it queues is left out as it is itself.
+    if (job.trace !== undefined && isUnsampled(job.trace)) return context.with(producer ?? ROOT_CONTEXT, run)
     const begun = Date.now()
     const span = this.#tracer.startSpan(
       `process ${job.queue}`,
@@ -187,6 +202,10 @@ class Tracing implements Observer {
     )
     if (error !== undefined) fail(span, errorType(error))
     span.end(now)
+  }
+
+  #leavesOut(): boolean {
+    return this.#sample < 1 && Math.random() >= this.#sample
   }
 
   #linksOf(jobId: string, attempt: number, producer: Context | undefined): Link[] {
