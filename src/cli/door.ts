@@ -51,12 +51,10 @@ export class Door {
   }
 
   #open(res: ServerResponse, ticket: string): void {
-    if (!equals(ticket, this.#ticket))
-      return say(
-        res,
-        403,
-        'This link was used, or is another one: the terminal shows the one that is good now.',
-      )
+    if (!equals(ticket, this.#ticket)) {
+      say(res, 403, 'This link was used, or is another one: the terminal shows the one that is good now.')
+      return
+    }
     this.#ticket = secret()
     res.setHeader(
       'set-cookie',
