@@ -15,10 +15,11 @@ export interface Board {
 export async function openBoard(
   queue: DashboardSource,
   options: Partial<DashboardOptions> = {},
+  port = 0,
 ): Promise<Board> {
   await buildPage()
   const board = dashboard(queue, { authorize: () => true, ...options })
-  const server = createServer((req, res) => board.node(req, res)).listen(0, '127.0.0.1')
+  const server = createServer((req, res) => board.node(req, res)).listen(port, '127.0.0.1')
   await once(server, 'listening')
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/offload/`,

@@ -35,7 +35,7 @@ export async function look(url: string, options: BrowserContextOptions = {}): Pr
   })
   page.on('pageerror', (error) => faults.push(String(error)))
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/status of (?:4|5)\d\d/.test(message.text()))
+    if (message.type() === 'error' && !/status of (?:4|5)\d\d|net::ERR_/.test(message.text()))
       faults.push(message.text())
   })
   await page.goto(url)
@@ -49,7 +49,7 @@ export async function shows(page: Page, text: string | RegExp): Promise<void> {
 
 /** Waits until the page shows it no more. */
 export async function hides(page: Page, text: string | RegExp): Promise<void> {
-  await expect.poll(() => page.getByText(text).count()).toBe(0)
+  await expect.poll(() => page.getByText(text).count(), { timeout: 20_000 }).toBe(0)
 }
 
 afterAll(async () => {

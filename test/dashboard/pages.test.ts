@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { AxeResults } from 'axe-core'
+import type { Worker } from 'offload'
 import type { BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { lacksBrowser, look, shows } from './browser.ts'
 import type { Shop } from './shop.ts'
 import { charge, mail, openShop, provider, report } from './shop.ts'
@@ -23,6 +24,7 @@ const looks: readonly { look: string; options: BrowserContextOptions }[] = [
 
 describe.skipIf(lacksBrowser)('every page', () => {
   let shop: Shop
+  let worker: Worker
   const ids: Record<string, string> = {}
 
   beforeAll(async () => {
@@ -38,10 +40,10 @@ describe.skipIf(lacksBrowser)('every page', () => {
       await queue.enqueue(mail, { to: 'nobody' }),
       await queue.enqueue(report, { day: 'monday' }),
     ]
-    queue.work({ concurrency: 5 })
+    worker = queue.work({ concurrency: 5 })
     for (const handle of [...failing, letter, built]) await handle.result().catch(() => undefined)
     const running = await queue.enqueue(report, { day: 'never' })
-    await expect.poll(async () => (await queue.get(running.id))?.state).toBe('running')
+    await vi.waitFor(async () => expect((await queue.get(running.id))?.state).toBe('running'), 20_000)
     await queue.enqueue(mail, { to: 'later@example.com' }, { delay: '1h' })
     await queue.pause('mail')
     queue
@@ -50,7 +52,10 @@ describe.skipIf(lacksBrowser)('every page', () => {
     Object.assign(ids, { dead: failing[0]?.id, content: built.id, running: running.id })
   }, 60_000)
 
-  afterAll(() => shop?.close())
+  afterAll(async () => {
+    await worker?.stop({ timeout: 1 })
+    await shop?.close()
+  })
 
   const pages: readonly { name: string; place: () => string; until: string | RegExp }[] = [
     { name: 'overview', place: () => '', until: 'Newest dead letters' },

@@ -128,6 +128,7 @@ function Charts({ samples }: { samples: readonly Sample[] }): JSX.Element {
         title="Jobs"
         times={times}
         write={count}
+        least={5}
         lines={[
           line('ready', 'accent', ({ ready }) => ready),
           line('running', 'good', ({ running }) => running),
@@ -137,12 +138,14 @@ function Charts({ samples }: { samples: readonly Sample[] }): JSX.Element {
         title="Age of the oldest ready job"
         times={times}
         write={duration}
+        least={10}
         lines={[line('age', 'accent', ({ oldestAgeMs }) => oldestAgeMs ?? 0)]}
       />
       <Chart
         title="Wait, of the last minute"
         times={times}
         write={duration}
+        least={10}
         lines={[
           line('half', 'accent', ({ workers }) => workers?.wait?.p50),
           line('95 %', 'warn', ({ workers }) => workers?.wait?.p95),
@@ -152,6 +155,7 @@ function Charts({ samples }: { samples: readonly Sample[] }): JSX.Element {
         title="Run, of the last minute"
         times={times}
         write={duration}
+        least={10}
         lines={[
           line('half', 'accent', ({ workers }) => workers?.run?.p50),
           line('95 %', 'warn', ({ workers }) => workers?.run?.p95),
@@ -161,6 +165,7 @@ function Charts({ samples }: { samples: readonly Sample[] }): JSX.Element {
         title="Workers"
         times={times}
         write={count}
+        least={5}
         lines={[
           line('slots', 'accent', ({ workers }) => workers?.slots),
           line('busy', 'good', ({ workers }) => workers?.running),

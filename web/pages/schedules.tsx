@@ -109,7 +109,7 @@ function Steering({
       <button
         type="button"
         class="small"
-        aria-label={`Run ${name} now`}
+        aria-label={`Run now: ${name}`}
         onClick={() => void act('run', `A job of ${name} is queued.`)}
       >
         Run now

@@ -20,16 +20,19 @@ export function Chart({
   times,
   lines,
   write,
+  least = 1,
 }: {
   title: string
   times: readonly number[]
   lines: readonly Line[]
   write: (value: number | null | undefined) => string
+  /** The upright axis goes this far at least. */
+  least?: number
 }): JSX.Element {
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
-  const latest = useRef({ times, lines, write })
-  latest.current = { times, lines, write }
+  const latest = useRef({ times, lines, write, least })
+  latest.current = { times, lines, write, least }
   useEffect(() => {
     const { current: element } = place
     if (element === null) return
@@ -67,13 +70,13 @@ export function Chart({
   )
 }
 
-type Shown = Pick<Parameters<typeof Chart>[0], 'times' | 'lines' | 'write'>
+type Shown = Required<Pick<Parameters<typeof Chart>[0], 'times' | 'lines' | 'write' | 'least'>>
 
 function dataOf({ times, lines }: Shown): uPlot.AlignedData {
   return [times.map((at) => at / 1000), ...lines.map(({ values }) => [...values])]
 }
 
-function optionsOf(element: HTMLElement, { lines, write }: Shown): uPlot.Options {
+function optionsOf(element: HTMLElement, { lines, write, least: reach }: Shown): uPlot.Options {
   const colour = (name: string): string => colourOf(element, name)
   const axis = { stroke: colour('faint'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false } }
   return {
@@ -86,7 +89,7 @@ function optionsOf(element: HTMLElement, { lines, write }: Shown): uPlot.Options
       x: {
         range: (_, least, most) => (most === null ? [least, most] : [Math.min(least, most - SPAN_S), most]),
       },
-      y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] },
+      y: { range: (_, __, most) => [0, Math.max(reach, most * 1.1)] },
     },
     axes: [
       { ...axis, font: FONT, size: 22, space: 70, values: (_, ticks) => ticks.map(clock) },

@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts'
 import { cancel } from './cancel.ts'
 import { completion } from './completion.ts'
+import { dashboard } from './dashboard.ts'
 import { dead } from './dead.ts'
 import { depth } from './depth.ts'
 import { doctor } from './doctor.ts'
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   watch,
   depth,
   workers,
+  dashboard,
   ...dead,
   pause,
   resume,
