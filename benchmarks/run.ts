@@ -1,6 +1,14 @@
 // `npm run bench -- [which] [what of it …]`: `which` is a folder beside this file, sqlite unless told otherwise.
-const which = ['http', 'growth', 'sse', 'schedules', 'redis', 'redis-growth', 'rabbitmq', 'surge'].find(
-  (one) => one === process.argv[2],
-)
+const which = [
+  'http',
+  'growth',
+  'sse',
+  'schedules',
+  'redis',
+  'redis-growth',
+  'rabbitmq',
+  'autoscale',
+  'surge',
+].find((one) => one === process.argv[2])
 await import(`./${which ?? 'sqlite'}/main.ts`)
 process.exit()

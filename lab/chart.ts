@@ -32,7 +32,7 @@ const TOP = 58
 const PLOT = 130
 const HEAD = 36
 const FOOT = 38
-const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#a14f8c']
+const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#a14f8c', '#888888']
 
 /** A picture in SVG. */
 export function draw({ title, note, xUnit, end, marks, charts }: Sheet): string {

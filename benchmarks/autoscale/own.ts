@@ -1,11 +1,14 @@
+import type { Decision } from '../../src/autoscale/policy.ts'
 import { decide, noMemory } from '../../src/autoscale/policy.ts'
 import type { Load } from './loads.ts'
 import { TARGET_SECONDS } from './loads.ts'
 import type { Bounds } from './peers.ts'
 import type { Scaler, View } from './plant.ts'
 
+type Told = (at: number, decision: Decision) => void
+
 /** The policy of this repository as it is, once a second, told no more than a pool of workers knows. */
-export function own({ startSeconds }: Load, bounds: Bounds): Scaler {
+export function own({ startSeconds }: Load, bounds: Bounds, tell: Told = () => {}): Scaler {
   const plan = {
     ...bounds,
     slots: 1,
@@ -39,7 +42,7 @@ export function own({ startSeconds }: Load, bounds: Bounds): Scaler {
       if (view.readable) last = view
       const answer = decide(plan, memory, reading)
       memory = answer.memory
-      if (process.env.EXPLAIN) console.log(view.at.toFixed(0), answer.decision.reason, answer.decision.text)
+      tell(view.at, answer.decision)
       return answer.decision.workers
     },
   }

@@ -12,12 +12,14 @@ export interface Efficacy {
   /** How often in a row it did not help: each time it is held for longer. */
   readonly strikes: number
   /** Growth is not doubted until then. */
-  readonly trustedUntil: number
+  readonly trustedUntil?: number
 }
 
 interface Trial {
   readonly from: number
   readonly to: number
+  /** When it grew last. */
+  readonly at: number
   /** Ends in a millisecond before it, over how long that was measured, and the run time. */
   readonly rate: number
   readonly rateMs: number
@@ -34,7 +36,7 @@ interface Held {
   readonly ends: { readonly count: number; readonly ms: number }
 }
 
-export const noEfficacy: Efficacy = { strikes: 0, trustedUntil: Number.NEGATIVE_INFINITY }
+export const noEfficacy: Efficacy = { strikes: 0 }
 
 /** Smaller growth is lost in chance. */
 const WORTH = 1.4
@@ -45,7 +47,10 @@ const SLOWED = 0.5
 const [BEFORE_MS, LEAST_MS] = [10_000, 5000]
 /** Growth after some that did not help is looked at for so long. */
 const DOUBTED_MS = 15_000
+/** Growth that is not known to help or not after so long is looked at no longer. */
 const TRIAL_MS = 45_000
+/** The same where some of the workers never claimed. */
+const STALE_MS = 120_000
 const HELD_MS = 30_000
 const MOST_DOUBLINGS = 4
 const TRUSTED_MS = 120_000
@@ -62,6 +67,7 @@ export function grew(
   from: number,
   to: number,
   history: History,
+  { at }: Reading,
   { runMs }: Pick<Demand, 'runMs'>,
 ): Efficacy {
   const ends = endsIn(history, Math.max(BEFORE_MS, 2 * runMs))
@@ -69,12 +75,13 @@ export function grew(
   const trial = efficacy.trial ?? {
     from,
     to,
+    at,
     rate: ends.count / ends.ms,
     rateMs: ends.ms,
     runMs: Math.max(runMs, meanRunIn(history, BEFORE_MS) ?? 0),
   }
   const { fullSince: _, ...open } = trial
-  return { ...efficacy, trial: { ...open, to: Math.max(trial.to, to) } }
+  return { ...efficacy, trial: { ...open, at, to: Math.max(trial.to, to) } }
 }
 
 /** What the newest reading says of growth before it. */
@@ -92,6 +99,7 @@ function conclude(efficacy: Efficacy, history: History, reading: Reading, waitMs
   const { trial, ...rest } = efficacy
   if (trial === undefined) return efficacy
   if (reading.ready === 0) return { ...rest, strikes: 0 }
+  if (reading.at - trial.at > Math.max(STALE_MS, 4 * waitMs)) return rest
   if (reading.starting > 0 || reading.workers < trial.to) {
     const { fullSince: _, ...open } = trial
     return { ...rest, trial: open }
@@ -116,7 +124,7 @@ function conclude(efficacy: Efficacy, history: History, reading: Reading, waitMs
     if (fullMs < TRIAL_MS) return open
     if (efficacy.strikes === 0) return rest
   }
-  if (reading.at < efficacy.trustedUntil) return rest
+  if (reading.at < (rest.trustedUntil ?? reading.at)) return rest
   const heldMs = HELD_MS * 2 ** Math.min(efficacy.strikes, MOST_DOUBLINGS)
   return {
     ...rest,
@@ -157,7 +165,7 @@ export function mostOnTrial(
   { runMs }: Pick<Demand, 'runMs'>,
   before: number,
 ): number {
-  if (at < trustedUntil) return Number.POSITIVE_INFINITY
+  if (at < (trustedUntil ?? at)) return Number.POSITIVE_INFINITY
   const { from, runMs: ranMs } = trial ?? { from: before, runMs }
   const isMany = (endsIn(history, BEFORE_MS)?.count ?? 0) >= MANY
   const isDoubtful = strikes > 0 || (isMany && runMs > ranMs * SLOWER)

@@ -3,8 +3,9 @@ import type { Reading } from './reading.ts'
 /** What one reading adds to what was known. */
 interface Sample {
   readonly at: number
-  /** Jobs that began to wait so far, as far as can be told; null where it cannot. */
+  /** Attempts that ended, run or wait: what grows by each job that comes and each that is tried again. */
   readonly came: number | null
+  readonly accepted: number | null
   readonly ended: number | null
   readonly failed: number | null
   /** Attempts that ended since the sample before, and the run time of them all. */
@@ -25,13 +26,15 @@ export function remember(history: History, reading: Reading): History {
   const last = history.at(-1)
   if (last !== undefined && reading.at <= last.at) return history
   const { at, ready, running, ended, failed } = reading
-  const timed = last === undefined ? 1 : Math.max(0, (ended ?? 0) - (last.ended ?? ended ?? 0))
+  const before = last?.ended ?? null
+  const timed = ended === null || before === null ? 1 : Math.max(0, ended - before)
   const open = ready === null || running === null || ended === null ? null : ready + running + ended
   return [
-    ...history.filter((sample) => sample.at >= at - KEPT_MS).slice(-MOST),
+    ...history.filter((sample) => sample === last || sample.at >= at - KEPT_MS).slice(-MOST),
     {
       at,
-      came: open ?? reading.accepted,
+      came: open,
+      accepted: reading.accepted,
       ended,
       failed,
       timed: reading.runMs === null ? 0 : timed,
@@ -42,17 +45,18 @@ export function remember(history: History, reading: Reading): History {
   ]
 }
 
-/** By how much a total grew over the last `ms`, and in how many. Undefined where it cannot be told. */
+/** By how much a total grew over the last `ms`, since the reading before at the least, and in how many. Undefined where it cannot be told. */
 function grown(
   history: History,
-  total: 'came' | 'ended' | 'failed',
+  total: 'came' | 'accepted' | 'ended' | 'failed',
   ms: number,
 ): { count: number; ms: number } | undefined {
   const last = history.at(-1)
   if (last === undefined) return undefined
   const value = last[total]
-  const first = history.find((sample) => sample.at >= last.at - ms && sample[total] !== null)
-  if (value === null || first === undefined || first === last) return undefined
+  const known = history.filter((sample) => sample !== last && sample[total] !== null)
+  const first = known.find((sample) => sample.at >= last.at - ms) ?? known.at(-1)
+  if (value === null || first === undefined) return undefined
   return { count: Math.max(0, value - (first[total] ?? value)), ms: last.at - first.at }
 }
 
@@ -80,7 +84,7 @@ const SIGNIFICANT = 4
 export function arrivalRate(history: History): number | undefined {
   let rate: number | undefined
   for (const ms of WINDOWS_MS) {
-    const recent = grown(history, 'came', ms)
+    const recent = grown(history, 'came', ms) ?? grown(history, 'accepted', ms)
     if (recent === undefined) continue
     const expected = (rate ?? 0) * recent.ms
     const isChance =

@@ -136,7 +136,7 @@ export function decide(
       workers,
       ...(more > 0
         ? {
-            efficacy: grew(efficacy, before, workers, situation.memory.history, situation.demand),
+            efficacy: grew(efficacy, before, workers, situation.memory.history, reading, situation.demand),
             orders: [...orders, { at: reading.at, workers: more }],
           }
         : {}),
