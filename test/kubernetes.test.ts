@@ -149,7 +149,10 @@ test('the HPA acts on a gauge that the scaler exposes where Prometheus is told t
     .parse(specOf('hpa-prometheus.yaml', 'ServiceMonitor'))
   const [endpoint] = endpoints
   expect(scalerPorts.has(endpoint?.port ?? '')).toBe(true)
-  const query = Object.entries(endpoint?.params ?? {}).map(([name, [value = '']]): [string, string] => [name, value])
+  const query = Object.entries(endpoint?.params ?? {}).map(([name, [value = '']]): [string, string] => [
+    name,
+    value,
+  ])
   const text = await (await asked(`${endpoint?.path}?${new URLSearchParams(query)}`))?.text()
   expect(text).toContain(`\n${metrics[0]?.external.metric.name}{queues="mail"} `)
 })

@@ -101,19 +101,22 @@ test('/metrics leaves out what cannot be told, and escapes what is in a label', 
 
 test('queues that cannot be measured from the start on are 503; later the number stays and says so, and it is not ready', async () => {
   let isDown = true
-  const ask = routes(async () => {
-    if (isDown) throw new Error('no route')
-    return [depthOf('mail', { ready: 5, oldestAgeMs: 10 })]
-  })
+  const ask = routes(
+    async () => {
+      if (isDown) throw new Error('no route')
+      return [depthOf('mail', { ready: 5, oldestAgeMs: 10 })]
+    },
+    { min: 3, max: 3 },
+  )
   expect((await ask('/scale')).status).toBe(503)
   expect((await ask('/livez')).status).toBe(200)
   isDown = false
   while ((await ask('/readyz')).status !== 200) await new Promise(setImmediate)
-  const { desired } = (await (await ask('/scale')).json()) as ScaleAnswer
+  expect(await (await ask('/scale')).json()).toMatchObject({ desired: 3 })
   isDown = true
   while ((await ask('/readyz')).status === 200) await new Promise(setImmediate)
   const blind = (await (await ask('/scale')).json()) as ScaleAnswer
-  expect(blind).toMatchObject({ desired, blind: 'no route' })
+  expect(blind).toMatchObject({ desired: 3, blind: 'no route' })
   expect(await (await ask('/metrics')).text()).not.toContain('offload_ready_jobs')
 })
 

@@ -14,7 +14,9 @@ const EVERY_MS = 500
 /** The pool that started this process. */
 export interface OwnPool {
   /** Resolves when the pool retires this worker, or is gone. */
-  readonly retired: Promise<'SIGTERM' | 'disconnect'>
+  readonly retired: Promise<void>
+  /** It was retired already. */
+  isRetired(): boolean
   /** Tells the pool that this worker is at work, and how it does; call the answer to stop. */
   tellOf(worker: Worker): () => void
 }
@@ -25,17 +27,23 @@ export function ownPool(): OwnPool | undefined {
   if (mark === undefined || process.send === undefined) return undefined
   delete process.env[POOL_MARK]
   if (cache === mark) delete process.env.NODE_COMPILE_CACHE
-  return { retired: untilRetired(), tellOf }
+  return { ...untilRetired(), tellOf }
 }
 
 /** Ctrl-C reaches all processes of a terminal, and whoever ends a service may signal each of them: the pool says when. */
-function untilRetired(): Promise<'SIGTERM' | 'disconnect'> {
+function untilRetired(): Pick<OwnPool, 'retired' | 'isRetired'> {
+  let isRetired = false
   process.on('SIGINT', () => {})
-  return new Promise((resolve) => {
-    process.on('SIGTERM', () => resolve('SIGTERM'))
-    process.once('disconnect', () => resolve('disconnect'))
-    if (!process.connected) resolve('disconnect')
+  const retired = new Promise<void>((resolve) => {
+    const retire = (): void => {
+      isRetired = true
+      resolve()
+    }
+    process.on('SIGTERM', retire)
+    process.once('disconnect', retire)
+    if (!process.connected) retire()
   })
+  return { retired, isRetired: () => isRetired }
 }
 
 function tellOf(worker: Worker): () => void {

@@ -48,6 +48,7 @@ export async function runInPool(shift: Shift, pool: OwnPool): Promise<void> {
   const { queue, stopTimeout } = shift
   try {
     await queue.ready()
+    if (pool.isRetired()) return
     const worker = start(shift)
     const tellNoMore = pool.tellOf(worker)
     await pool.retired
