@@ -8,6 +8,7 @@ import type { Call } from '../src/cli/call.ts'
 import { readCall } from '../src/cli/call.ts'
 import { commands } from '../src/cli/commands/index.ts'
 import { BEYOND_MS } from '../src/cli/pool.ts'
+import { addressOf } from '../src/cli/probes.ts'
 import { Terminal } from '../src/cli/terminal.ts'
 import { toMs } from '../src/duration.ts'
 
@@ -17,7 +18,6 @@ const container = z.object({
   ports: z.array(z.object({ name: z.string(), containerPort: z.number() })).default([]),
   livenessProbe: z.object({ httpGet: z.object({ path: z.string(), port: z.string() }) }).optional(),
   readinessProbe: z.object({ httpGet: z.object({ path: z.string(), port: z.string() }) }).optional(),
-  startupProbe: z.object({ exec: z.object({ command: z.array(z.string()) }) }).optional(),
 })
 
 const manifest = z.object({
@@ -87,12 +87,15 @@ async function asked(path: string): Promise<Response | undefined> {
   }
 }
 
-test('a worker has longer to end than its handlers have, and is started by a command that there is', () => {
-  const { call, graceMs, startupProbe } = programOf('worker.yaml')
+test('a worker has longer to end than its handlers have, and its probes ask where it answers them', () => {
+  const { call, graceMs, ports, livenessProbe, readinessProbe } = programOf('worker.yaml')
   expect(graceMs).toBeGreaterThan(toMs(call.duration('timeout') ?? '20s', 'timeout') + BEYOND_MS)
-  const [program, ...args] = startupProbe?.exec.command ?? []
-  expect(program).toBe('node_modules/.bin/offload')
-  expect(callOf(args).args).toEqual(call.list('queues'))
+  expect(addressOf(call.text('health'))).toEqual({ host: '0.0.0.0', port: ports[0]?.containerPort })
+  for (const [probe, path] of [
+    [livenessProbe, '/livez'],
+    [readinessProbe, '/readyz'],
+  ] as const)
+    expect(probe?.httpGet).toEqual({ path, port: ports[0]?.name })
 })
 
 test('the scaler listens on the ports that its container and its service name, and probes ask for paths that it has', async () => {
