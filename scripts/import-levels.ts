@@ -15,16 +15,7 @@ export const units: Unit[] = [
   { path: 'src/version.ts', level: 0 },
   { path: 'src/secrets.ts', level: 0 },
   { path: 'src/batch.ts', level: 0 },
-  { path: 'src/autoscale/reading.ts', level: 0 },
-  { path: 'src/autoscale/history.ts', level: 1 },
-  { path: 'src/autoscale/demand.ts', level: 1, alsoImports: ['src/autoscale/history.ts'] },
-  {
-    path: 'src/autoscale/efficacy.ts',
-    level: 1,
-    alsoImports: ['src/autoscale/demand.ts', 'src/autoscale/history.ts'],
-  },
-  { path: 'src/autoscale/text.ts', level: 2, alsoImports: ['src/autoscale/policy.ts'] },
-  { path: 'src/autoscale/policy.ts', level: 2, alsoImports: ['src/autoscale/text.ts'] },
+  { path: 'src/autoscale/policy/', level: 0 },
   { path: 'src/job/', level: 0, alsoImports: ['src/duration.ts'] },
   { path: 'src/duration.ts', level: 0, alsoImports: ['src/job/'] },
   { path: 'src/positive.ts', level: 0, alsoImports: ['src/job/'] },
@@ -62,7 +53,7 @@ export const units: Unit[] = [
 ]
 
 /** Pure folders: no `node:*` import here, so neither I/O nor randomness. */
-export const pureFolders: string[] = ['src/job/']
+export const pureFolders: string[] = ['src/job/', 'src/autoscale/policy/']
 
 /** The subfolders of these do not know each other; only `registry` reaches them, by `import()`. */
 export const separateFolders: { parent: string; registry: string }[] = [

@@ -1,5 +1,5 @@
-import type { Decision } from '../../src/autoscale/policy.ts'
-import { decide, noMemory } from '../../src/autoscale/policy.ts'
+import type { Decision } from '../../src/autoscale/policy/policy.ts'
+import { decide, noMemory } from '../../src/autoscale/policy/policy.ts'
 import type { Load } from './loads.ts'
 import { TARGET_SECONDS } from './loads.ts'
 import type { Bounds } from './peers.ts'

@@ -1,5 +1,5 @@
 import type { Depth } from '../broker.ts'
-import type { Reading } from './reading.ts'
+import type { Reading } from './policy/reading.ts'
 
 /** What is known of the workers of a pool beside the depths of its queues. */
 export interface Told extends Pick<Reading, 'workers' | 'starting' | 'host'> {

@@ -1,4 +1,4 @@
-import type { Plan } from '../autoscale/policy.ts'
+import type { Plan } from '../autoscale/policy/policy.ts'
 import type { Duration } from '../duration.ts'
 import type { Offload } from '../offload.ts'
 import type { Schedule } from '../schedule/schedule.ts'

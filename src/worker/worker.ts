@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { setImmediate } from 'node:timers'
+import type { SlotsDecision } from '../autoscale/policy/concurrency.ts'
 import type { Backend } from '../backend.ts'
 import type { Claim } from '../broker.ts'
 import type { Clock } from '../clock.ts'
@@ -24,6 +25,7 @@ import { BLOCKED_MS, watchLoop } from './loop-watch.ts'
 import type { AttemptEnd, Run, WorkEvent } from './settler.ts'
 import { Settler } from './settler.ts'
 import { Trouble } from './trouble.ts'
+import { Tuner } from './tuner.ts'
 import type { WorkOptions } from './work-plan.ts'
 import { workPlan } from './work-plan.ts'
 
@@ -33,6 +35,10 @@ export interface Health {
   readonly buffered: number
   /** How long attempts took here, newer ones weighing more; undefined before the first has ended. */
   readonly runMs?: number
+  /** Handlers that may run at once. */
+  readonly slots: number
+  /** Why so many, where `concurrency` is a range. */
+  readonly why?: SlotsDecision
   /** Why it is degraded: what the backend said last. */
   readonly reason?: string
 }
@@ -71,7 +77,8 @@ const MOST_TOLD = 100
 /** Claims, runs and settles the jobs of some queues until it is stopped. */
 export class Worker {
   readonly #parts: WorkerParts
-  readonly #concurrency: number
+  readonly #fixed: number
+  readonly #tuner: Tuner | undefined
   readonly #leaseMs: number
   readonly #queues: readonly string[]
   readonly #events = new EventEmitter()
@@ -101,7 +108,8 @@ export class Worker {
   constructor(options: WorkOptions, parts: WorkerParts) {
     this.#parts = parts
     const { concurrency, leaseMs, queues, circuit } = workPlan(options, parts.tasks.values())
-    this.#concurrency = concurrency
+    this.#fixed = typeof concurrency === 'number' ? concurrency : concurrency.min
+    this.#tuner = typeof concurrency === 'number' ? undefined : new Tuner(concurrency, parts.clock)
     this.#leaseMs = leaseMs
     this.#queues = queues
     this.#isolates = new IsolatePool(parts.tasks)
@@ -164,6 +172,7 @@ export class Worker {
       this.#leases.keep(),
       this.#leases.watchCancels(),
       parts.beside?.(this.#stopping.signal),
+      this.#tuner?.keep(this.#stopping.signal, () => this.#onTuned()),
       watchLoop(parts.clock, this.#stopping.signal, (ms) => this.#onLate(ms)),
     ])
     parts.beacon?.begin(() => this.#told())
@@ -190,6 +199,8 @@ export class Worker {
       running: this.#running.size,
       buffered: this.#buffer.length,
       ...(this.#meanRunMs === undefined ? {} : { runMs: this.#meanRunMs }),
+      slots: this.#concurrency,
+      ...(this.#tuner === undefined ? {} : { why: this.#tuner.decision }),
       ...(reason === undefined ? {} : { reason }),
     }
   }
@@ -327,6 +338,15 @@ export class Worker {
     }
   }
 
+  get #concurrency(): number {
+    return this.#tuner?.decision.slots ?? this.#fixed
+  }
+
+  #onTuned(): void {
+    this.#startSome()
+    this.#changed()
+  }
+
   /** How many more jobs to claim now: the free slots and what to have ahead, refilled below half. */
   #wanted(): number {
     if (this.#settler.size > MOST_UNSETTLED) return 0
@@ -355,6 +375,7 @@ export class Worker {
 
   #start(attempt: Attempt): void {
     this.#running.add(attempt)
+    this.#tuner?.running(this.#running.size)
     const { clock, observer } = this.#parts
     const begun = clock.elapsed()
     const waitMs = waitOf(attempt)
@@ -366,6 +387,7 @@ export class Worker {
       const runMs = endedAt - begun
       this.#meanRunMs = smoothed(this.#meanRunMs, runMs)
       this.#runs.add(runMs)
+      this.#tuner?.ended(ending, runMs)
       const run = observer && { waitMs, runMs, endedAt }
       if (attempt.hasReports) void this.#leases.report(attempt).then(() => this.#end(attempt, ending, run))
       else this.#end(attempt, ending, run)
@@ -386,6 +408,7 @@ export class Worker {
   #end(attempt: Attempt, ending: Ending, run: Run | undefined): void {
     this.#settler.settle(attempt.claim, ending, run)
     this.#running.delete(attempt)
+    this.#tuner?.running(this.#running.size)
     this.#startSome()
   }
 

@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, totalmem } from 'node:os'
-import type { Reading } from '../reading.ts'
+import type { Reading } from '../policy/reading.ts'
 
 type Load = NonNullable<Reading['host']>
 

@@ -1,6 +1,6 @@
 import type { Depth } from '../../broker.ts'
-import type { Decision } from '../policy.ts'
-import type { Reading } from '../reading.ts'
+import type { Decision } from '../policy/policy.ts'
+import type { Reading } from '../policy/reading.ts'
 import type { Window } from './rates.ts'
 import { rateOf } from './rates.ts'
 

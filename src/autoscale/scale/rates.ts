@@ -1,4 +1,4 @@
-import type { Reading } from '../reading.ts'
+import type { Reading } from '../policy/reading.ts'
 
 const WINDOW_MS = 10_000
 const MOST = 100
