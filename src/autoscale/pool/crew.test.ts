@@ -23,7 +23,8 @@ class World {
   readonly processes = new Map<number, number>()
   readonly retired = new Map<number, number>()
   readonly starts: { at: number; id: number }[] = []
-  readonly kills: { at: number; id: number }[] = []
+  /** With when it was retired, if it was by then. */
+  readonly kills: { at: number; id: number; retiredAt: number | undefined }[] = []
 
   heed(happening: Happening): readonly Order[] {
     if (happening.type === 'ended') this.processes.delete(happening.id)
@@ -37,7 +38,7 @@ class World {
       } else {
         if (!this.processes.has(id)) throw new Error(`worker ${id} has no process to ${type}`)
         if (type === 'retire') this.retired.set(id, this.now)
-        else this.kills.push({ at: this.now, id })
+        else this.kills.push({ at: this.now, id, retiredAt: this.retired.get(id) })
       }
     }
     return orders
@@ -91,13 +92,12 @@ test('nobody is killed before its grace is over, and each at most once', () => {
     fc.property(fc.array(happenings, { maxLength: 60 }), (steps) => {
       const world = new World()
       for (const step of steps) play(world, step)
-      for (const { at, id } of world.kills) {
-        const retiredAt = world.retired.get(id)
+      for (const { at, id, retiredAt } of world.kills) {
         const startedAt = world.starts.findLast((start) => start.id === id && start.at <= at)?.at ?? 0
         const least = retiredAt === undefined ? startedAt + rules.startMs : retiredAt + rules.graceMs
         expect(at).toBeGreaterThanOrEqual(least)
       }
-      const places = world.kills.filter(({ id }) => world.retired.has(id)).map(({ id }) => id)
+      const places = world.kills.filter(({ retiredAt }) => retiredAt !== undefined).map(({ id }) => id)
       expect(new Set(places).size).toBe(places.length)
     }),
   )
