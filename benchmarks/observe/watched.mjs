@@ -27,7 +27,11 @@ function startSdk() {
 /** Asks for all figures once a second, as a scrape does. */
 function scraped(counts) {
   const timer = setInterval(() => void counts.page(), 1000)
-  return { ...counts, close: () => (clearInterval(timer), counts.close()) }
+  const close = () => {
+    clearInterval(timer)
+    counts.close()
+  }
+  return { ...counts, close }
 }
 
 class Reader extends MetricReader {
