@@ -1,12 +1,12 @@
-// One measurement in a process of its own: `measure.mjs '{"url", "way", "jobs", "folder", "port"}'` sends its figure.
+// One process measures one way: `measure.mjs '{"url", "way", "jobs", "turns", "folder", "port"}'` sends the CPU of a job, watched and not.
 import { offload, task } from 'offload'
 import { z } from 'zod'
-import { inFlight, perSecond, warmUp, workThrough } from '../lib/load.mjs'
+import { inFlight, workThrough } from '../lib/load.mjs'
 import { placeOf } from '../lib/place.mjs'
 import { ways } from './watched.mjs'
 
 const given = JSON.parse(process.argv[2])
-const { way, jobs } = given
+const { way, jobs, turns } = given
 const silent = { debug() {}, info() {}, warn() {}, error: console.error }
 
 async function open(name, more) {
@@ -25,13 +25,27 @@ async function open(name, more) {
   }
 }
 
-await warmUp(await open('warm', {}))
-const queue = await open('run', ways[way]())
-const cpu = process.cpuUsage()
-const begun = performance.now()
-const ended = workThrough(queue, 100, jobs)
-await inFlight(100, jobs, queue.add)
-await ended
-const ms = performance.now() - begun
-const { user, system } = process.cpuUsage(cpu)
-process.send({ rate: perSecond(jobs, ms), own: (user + system) / jobs }, () => process.exit())
+/** A queue of its own accepts and runs the jobs; the CPU of the process for one, in microseconds. */
+async function turn(name, more) {
+  const queue = await open(name, more)
+  const begun = process.cpuUsage()
+  const ended = workThrough(queue, 100, jobs)
+  await inFlight(100, jobs, queue.add)
+  await ended
+  const { user, system } = process.cpuUsage(begun)
+  await queue.close()
+  return (user + system) / jobs
+}
+
+const watched = ways[way]
+for (const more of [{}, watched(), {}, watched()]) await turn(`warm${Math.random()}`, more)
+const figures = { plain: [], watched: [] }
+for (let nth = 0; nth < turns; nth++) {
+  const pair = [
+    ['plain', {}],
+    ['watched', watched()],
+  ]
+  for (const [name, more] of nth % 2 === 0 ? pair : pair.toReversed())
+    figures[name].push(await turn(`${name}${nth}`, more))
+}
+process.send(figures, () => process.exit())

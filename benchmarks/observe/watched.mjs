@@ -12,8 +12,12 @@ import { Registry } from 'prom-client'
 /** What takes spans and does nothing with them: an exporter's own work is not Offload's. */
 const nowhere = { export: (_spans, done) => done({ code: 0 }), shutdown: async () => {} }
 
-/** As an application starts its SDK. */
+let isStarted = false
+
+/** As an application starts its SDK, once. */
 function startSdk() {
+  if (isStarted) return
+  isStarted = true
   const provider = new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(nowhere)] })
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   propagation.setGlobalPropagator(new W3CTraceContextPropagator())
@@ -22,14 +26,18 @@ function startSdk() {
 
 /** Asks for all figures once a second, as a scrape does. */
 function scraped(counts) {
-  setInterval(() => void counts.page(), 1000).unref()
-  return counts
+  const timer = setInterval(() => void counts.page(), 1000)
+  const close = () => {
+    clearInterval(timer)
+    counts.close()
+  }
+  return { ...counts, close }
 }
 
 class Reader extends MetricReader {
   constructor() {
     super({ aggregationTemporalitySelector: () => AggregationTemporality.CUMULATIVE })
-    setInterval(() => void this.collect(), 1000).unref()
+    setInterval(() => void this.collect(), 1000)
   }
   async onShutdown() {}
   async onForceFlush() {}
@@ -42,6 +50,12 @@ const traced = (sample) => {
   return tracing({ sample })
 }
 
+let provider
+const meter = () => {
+  provider ??= new MeterProvider({ readers: [new Reader()] })
+  return provider.getMeter('bench')
+}
+
 /** What offload() is given besides. */
 export const ways = {
   nothing: () => ({}),
@@ -51,7 +65,5 @@ export const ways = {
   'traces, 1 of 100': () => ({ observe: [traced(0.01)] }),
   all: () => ({ ...logged(), observe: [counted(), traced(0.01)] }),
   'traces, each': () => ({ observe: [traced(1)] }),
-  'OpenTelemetry metrics': () => ({
-    observe: [meters({ meter: new MeterProvider({ readers: [new Reader()] }).getMeter('bench') })],
-  }),
+  'OpenTelemetry metrics': () => ({ observe: [meters({ meter: meter() })] }),
 }

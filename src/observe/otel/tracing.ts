@@ -2,7 +2,6 @@ import type { Attributes, Context, Link, Span, SpanContext, Tracer } from '@open
 import {
   context,
   isSpanContextValid,
-  ProxyTracerProvider,
   ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
@@ -15,6 +14,7 @@ import { version } from '../../version.ts'
 import type { AnsweredCall, EndedAttempt, Observed, Observer } from '../observer.ts'
 import { attributesOf } from './attributes.ts'
 import { carried, carrying, isSampled, isUnsampled, unsampled } from './carrier.ts'
+import { ProviderWatch } from './provider.ts'
 import { Recent } from './recent.ts'
 
 export interface TracingOptions {
@@ -51,7 +51,8 @@ interface Run {
 
 class Tracing implements Observer {
   readonly #tracer: Tracer
-  readonly #hasOwn: boolean
+  readonly #provider = new ProviderWatch()
+  #hasSdk: boolean
   readonly #isParent: boolean
   readonly #sample: number
   #observed: Observed | undefined
@@ -68,7 +69,7 @@ class Tracing implements Observer {
       throw new OffloadError('OPTION_INVALID', `sample is a number from 0 to 1, not ${String(sample)}`)
     this.#sample = sample
     this.#tracer = tracer ?? trace.getTracer('offload', version)
-    this.#hasOwn = tracer !== undefined
+    this.#hasSdk = tracer !== undefined
     this.#isParent = across === 'parent'
   }
 
@@ -228,14 +229,10 @@ class Tracing implements Observer {
 
   /** While no SDK is registered nothing is made for it. */
   get #isOff(): boolean {
-    if (this.#hasOwn) return false
-    const provider = trace.getTracerProvider()
-    return provider instanceof ProxyTracerProvider && provider.getDelegate() === nobody
+    this.#hasSdk ||= this.#provider.isThere
+    return !this.#hasSdk
   }
 }
-
-/** What a provider of the API delegates to before an SDK is registered. */
-const nobody = new ProxyTracerProvider().getDelegate()
 
 function fail(span: Span, type: string): void {
   span.setAttribute('error.type', type)
