@@ -90,9 +90,14 @@ async function queuesOf(source: Source): Promise<readonly Depth[]> {
 }
 
 /** Null where nothing remembers workers. */
-export async function workersOf(source: Pick<DashboardSource, 'workers'>): Promise<WorkerView[] | null> {
+export function workersOf(source: Pick<DashboardSource, 'workers'>): Promise<WorkerView[] | null> {
+  return whereRemembered(() => source.workers())
+}
+
+/** Null where nothing remembers what was asked for. */
+export async function whereRemembered<Value>(ask: () => Promise<Value>): Promise<Value | null> {
   try {
-    return await source.workers()
+    return await ask()
   } catch (error) {
     if (lacksLedger(error)) return null
     throw error

@@ -17,6 +17,7 @@ export interface DashboardSource
     | 'redrive'
     | 'resume'
     | 'retry'
+    | 'scaling'
     | 'tasks'
     | 'workers'
   > {
