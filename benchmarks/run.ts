@@ -1,5 +1,5 @@
 // `npm run bench -- [which] [what of it …]`: `which` is a folder beside this file, sqlite unless told otherwise.
-const which = ['http', 'growth', 'sse', 'schedules', 'redis', 'redis-growth', 'rabbitmq'].find(
+const which = ['http', 'growth', 'sse', 'schedules', 'redis', 'redis-growth', 'rabbitmq', 'dashboard'].find(
   (one) => one === process.argv[2],
 )
 await import(`./${which ?? 'sqlite'}/main.ts`)

@@ -84,6 +84,8 @@ test.each<FindQuery>([
   { key: 'none' },
   { queue: 'none' },
   { queue: 'later' },
+  { queue: 'waits' },
+  { queue: 'soon' },
 ])('among many, %j finds each job that fits once, newest first', async (query) => {
   const fits = (job: JobView): boolean =>
     Object.entries(query).every(([name, value]) => job[name as keyof JobView] === value)

@@ -1,4 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact'
+import { Fragment } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { Scaling } from '../../src/dashboard/shapes.ts'
 import { get } from '../lib/api.ts'
@@ -12,12 +13,7 @@ import { Trouble } from '../parts/trouble.tsx'
 type Autoscaler = NonNullable<Scaling['autoscalers']>[number]
 
 const EVERY_MS = 2000
-const columns = [
-  { title: 'When' },
-  { title: 'Workers', align: 'right' },
-  { title: 'Why' },
-  { title: 'In words' },
-] as const
+const columns = [{ title: 'When' }, { title: 'Workers', align: 'right' }, { title: 'Why' }] as const
 
 /** Every decision, with its reason. */
 export function ScalingPage(): JSX.Element {
@@ -61,10 +57,10 @@ function Decisions({ autoscaler }: { autoscaler: Autoscaler }): JSX.Element {
         </Fact>
         <Fact name="Queues">
           {queues.map((queue, nth) => (
-            <>
+            <Fragment key={queue}>
               {nth > 0 && ', '}
               <a href={to(['jobs'], { queue })}>{queue}</a>
-            </>
+            </Fragment>
           ))}
         </Fact>
         <Fact name="Since">
@@ -87,10 +83,9 @@ function Decisions({ autoscaler }: { autoscaler: Autoscaler }): JSX.Element {
               <Time at={at} />
             </td>
             <td class="right">{from === wanted ? `stays ${wanted}` : `${from} → ${wanted}`}</td>
-            <td>
-              <span class="tag plain">{reason}</span>
+            <td class="text">
+              <span class="tag plain">{reason}</span> {text}
             </td>
-            <td class="text">{text}</td>
           </tr>
         ))}
       </Table>

@@ -41,6 +41,8 @@ export function find(db: Connection, query: FindQuery): Page {
     if (table !== undefined) add(`seq in (select seq from ${table})`)
     else if (isByPlace(query)) add(...newestIn(query.state, query, limit + 1))
   }
+  if (query.state === undefined && query.queue !== undefined && isByPlace(query))
+    add(...newestIn(undefined, query, limit + 1))
   if (query.from !== undefined) add('created >= ?', query.from)
   if (query.to !== undefined) add('created < ?', query.to)
   if (query.cursor !== undefined) add('seq < ?', cursorOf(query.cursor))
@@ -89,9 +91,9 @@ function isByPlace({ ids, task, key, tenant, from, to }: FindQuery): boolean {
   return [ids, task, key, tenant, from, to].every((one) => one === undefined)
 }
 
-/** The newest of a state that has many jobs, from where they are: the newest of all jobs may be in another state. */
+/** The newest of a state that has many jobs, or of a queue, from where they are: the newest of all jobs may be elsewhere. */
 function newestIn(
-  state: JobState,
+  state: JobState | undefined,
   { queue, cursor }: FindQuery,
   most: number,
 ): [condition: string, ...bound: (string | number)[]] {
@@ -101,7 +103,12 @@ function newestIn(
     `select seq from (select seq from ${table} not indexed cross join jobs on seq between first and last
      where seq < ? and ${only} ${queue === undefined ? '' : `and ${table}.queue = ?`} order by first desc, seq desc limit ?)`
   const waiting = `select seq from (select waiting.seq from waiting cross join jobs using (seq)
-    where waiting.seq < ? and state = ${STATE[state]} ${queue === undefined ? '' : 'and queue = ?'} order by waiting.seq desc limit ?)`
+    where waiting.seq < ? ${state === undefined ? '' : `and state = ${STATE[state]}`} ${queue === undefined ? '' : 'and queue = ?'} order by waiting.seq desc limit ?)`
+  if (state === undefined)
+    return [
+      `seq in (${[waiting, ...['ready', 'running', 'ended'].map((table) => spans(table))].join(' union all ')})`,
+      ...[bound, bound, bound, bound].flat(),
+    ]
   if (state === 'scheduled') return [`seq in (${waiting})`, ...bound]
   if (state === 'running') return [`seq in (${spans('running')})`, ...bound]
   if (isEnded(state)) return [`seq in (${spans('ended', `state = ${STATE[state]}`)})`, ...bound]
