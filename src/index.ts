@@ -63,7 +63,6 @@ export type {
 } from './observe/observer.ts'
 export { type BulkAnswer, type Offload, offload } from './offload.ts'
 export type { LimitOptions, OffloadOptions, RetentionOptions } from './options.ts'
-export type { ScalingDecision, ScalingLog, ScalingPlan, ScalingView } from './presence/scaling.ts'
 export type { Percentiles } from './presence/spread.ts'
 export type { RunningAttempt, SlowedQueue, WorkerView } from './presence/view.ts'
 export type { WaitOptions, WatchFilter, WatchOptions } from './reading/reader.ts'

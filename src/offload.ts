@@ -5,7 +5,6 @@ import { openBackend } from './backends/registry.ts'
 import type { Depth } from './broker.ts'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
-import type { Documents } from './documents.ts'
 import { toMs } from './duration.ts'
 import type { CancelVerdict, Handle } from './handle.ts'
 import { JobHandle } from './handle.ts'
@@ -20,9 +19,7 @@ import { together } from './observe/observers.ts'
 import type { OffloadOptions } from './options.ts'
 import { byName, positive, presenceOf, retentionOf, roomOf } from './options.ts'
 import { Beacon } from './presence/beacon.ts'
-import { rollCall, scalingRoll } from './presence/roll.ts'
-import type { ScalingPlan, ScalingView } from './presence/scaling.ts'
-import { ScalingLog } from './presence/scaling.ts'
+import { rollCall } from './presence/roll.ts'
 import type { WorkerView } from './presence/view.ts'
 import { powered } from './producer/powers.ts'
 import { Producer } from './producer/producer.ts'
@@ -70,7 +67,6 @@ export class Offload implements AsyncDisposable {
   readonly #random: () => number
   readonly #logger: Logger
   readonly #payloadBytes: number
-  readonly #newId: (now: number) => string
   readonly #presenceMs: number | undefined
   readonly #openBackend: () => Promise<Backend>
   readonly #producer: Producer
@@ -110,7 +106,6 @@ export class Offload implements AsyncDisposable {
       return openedWith(backend, schedules, { clock, payloadBytes: this.#payloadBytes })
     }
     const newId = idMaker((bytes) => void randomFillSync(bytes))
-    this.#newId = newId
     const room = roomOf(options.limits ?? {}, this.#payloadBytes)
     this.#producer = new Producer({
       open: () => this.#open(),
@@ -224,22 +219,12 @@ export class Offload implements AsyncDisposable {
 
   /** The workers of all hosts that told of themselves in the last beats, by name. */
   async workers(): Promise<WorkerView[]> {
-    return rollCall(await this.#documents(), this.#clock.now())
-  }
-
-  /** The autoscalers of all hosts that told of themselves lately, and what they decided. */
-  async scaling(): Promise<ScalingView[]> {
-    return scalingRoll(await this.#documents(), this.#clock.now())
-  }
-
-  /** For an autoscaler: what it notes is kept for who asks scaling(), until its end(). */
-  tellScaling(plan: ScalingPlan): ScalingLog {
-    return new ScalingLog({
-      open: () => this.#open(),
-      clock: this.#clock,
-      id: this.#newId(this.#clock.now()),
-      plan,
-    })
+    const { documents, broker } = await this.#open()
+    if (documents !== undefined) return rollCall(documents, this.#clock.now())
+    throw new CapabilityError(
+      'CAPABILITY_MISSING',
+      `${broker.name} with ledger: 'none' remembers no workers: name a ledger to see them`,
+    )
   }
 
   /** `cancelling`: its handler runs and was told by its signal. */
@@ -336,15 +321,6 @@ export class Offload implements AsyncDisposable {
     throw new CapabilityError(
       'CAPABILITY_MISSING',
       `${broker.name} with ledger: 'none' remembers no jobs: name a ledger to read or steer them`,
-    )
-  }
-
-  async #documents(): Promise<Documents> {
-    const { documents, broker } = await this.#open()
-    if (documents !== undefined) return documents
-    throw new CapabilityError(
-      'CAPABILITY_MISSING',
-      `${broker.name} with ledger: 'none' remembers no workers: name a ledger to see them`,
     )
   }
 

@@ -11,7 +11,6 @@ import { systemClock } from '../src/clock.ts'
 import { offload, task } from '../src/index.ts'
 import { silentLogger } from '../src/log.ts'
 import { KIND } from '../src/presence/beacon.ts'
-import { SCALING_KIND } from '../src/presence/scaling.ts'
 import { LeastPowerServer } from '../src/testing/least-power-broker.ts'
 
 let folder: string
@@ -106,36 +105,4 @@ test('without a ledger nobody remembers workers, and that is said', async () => 
   const url = { open: async () => ({ broker, close: () => broker.close() }) }
   await using queue = offload({ url, ledger: 'none', tasks: [], logger: silentLogger })
   await expect(queue.workers()).rejects.toMatchObject({ code: 'CAPABILITY_MISSING' })
-})
-
-test('whoever looks sees what an autoscaler decided and why, until it has ended', async () => {
-  await using queue = offload({ url: `sqlite:${file}`, tasks: [] })
-  await using looker = offload({ url: `sqlite:${file}`, tasks: [] })
-  const log = queue.tellScaling({ queues: ['mail'], min: 1, max: 4 })
-  await until(async () => expect(await looker.scaling()).toMatchObject([{ pid: process.pid, decisions: [] }]))
-  for (let to = 1; to <= 60; to++) log.note({ from: to - 1, to, reason: 'backlog', text: `step ${to}` })
-  await until(async () => expect((await looker.scaling())[0]?.workers).toBe(60))
-  const [seen] = await looker.scaling()
-  expect(seen).toMatchObject({ queues: ['mail'], min: 1, max: 4 })
-  expect(seen?.decisions).toHaveLength(50)
-  expect(seen?.decisions[0]).toMatchObject({ from: 59, to: 60, reason: 'backlog', text: 'step 60' })
-  await log.end()
-  log.note({ from: 60, to: 0, reason: 'idle', text: 'too late' })
-  expect(await looker.scaling()).toEqual([])
-})
-
-test('an autoscaler whose store is away goes on, and one that was taken for gone is seen again', async () => {
-  await using queue = offload({ url: `sqlite:${file}`, tasks: [] })
-  const log = queue.tellScaling({ queues: ['mail'], min: 0, max: 1 })
-  await until(async () => expect(await queue.scaling()).toHaveLength(1))
-  const backend = await openSqlite(file, options)
-  const [document] = (await backend.documents?.list({ kind: SCALING_KIND })) ?? []
-  if (document === undefined) throw new Error('it told of itself')
-  const { kind, name, version } = document
-  await backend.documents?.write([{ kind, name, expected: version, value: undefined }])
-  expect(await queue.scaling()).toEqual([])
-  log.note({ from: 0, to: 1, reason: 'age', text: 'the oldest job waits' })
-  await until(async () => expect((await queue.scaling())[0]?.workers).toBe(1))
-  await log.end()
-  await backend.close()
 })

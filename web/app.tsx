@@ -15,7 +15,6 @@ import { JobPage } from './pages/job.tsx'
 import { JobsPage } from './pages/jobs.tsx'
 import { OverviewPage } from './pages/overview.tsx'
 import { QueuesPage } from './pages/queues.tsx'
-import { ScalingPage } from './pages/scaling.tsx'
 import { SchedulesPage } from './pages/schedules.tsx'
 import { WorkersPage } from './pages/workers.tsx'
 import { Notices } from './parts/notices.tsx'
@@ -37,7 +36,6 @@ const views: readonly { path: string; title: string; page: (props: { route: Rout
   { path: 'dead', title: 'Dead letters', page: DeadPage },
   { path: 'schedules', title: 'Schedules', page: SchedulesPage },
   { path: 'workers', title: 'Workers', page: WorkersPage },
-  { path: 'scaling', title: 'Autoscaling', page: ScalingPage },
   { path: 'enqueue', title: 'Enqueue', page: EnqueuePage },
 ]
 

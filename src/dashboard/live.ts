@@ -90,14 +90,9 @@ async function queuesOf(source: Source): Promise<readonly Depth[]> {
 }
 
 /** Null where nothing remembers workers. */
-export function workersOf(source: Pick<DashboardSource, 'workers'>): Promise<WorkerView[] | null> {
-  return whereRemembered(() => source.workers())
-}
-
-/** Null where nothing remembers what was asked for. */
-export async function whereRemembered<Value>(ask: () => Promise<Value>): Promise<Value | null> {
+export async function workersOf(source: Pick<DashboardSource, 'workers'>): Promise<WorkerView[] | null> {
   try {
-    return await ask()
+    return await source.workers()
   } catch (error) {
     if (lacksLedger(error)) return null
     throw error

@@ -13,12 +13,12 @@ import { guarded, json } from './headers.ts'
 import { jobEvents } from './job-events.ts'
 import { detailOf } from './job-rows.ts'
 import { jobPage } from './jobs.ts'
-import { LiveFeed, whereRemembered, workersOf } from './live.ts'
+import { LiveFeed, workersOf } from './live.ts'
 import type { DashboardAction, Settings } from './options.ts'
 import { Page } from './page.ts'
 import { problemFor } from './problem.ts'
 import { given, searchOf } from './query.ts'
-import type { About, Scaling, SchedulePage } from './shapes.ts'
+import type { About, SchedulePage } from './shapes.ts'
 import type { DashboardSource } from './source.ts'
 import { Streams, streamAnswer } from './streams.ts'
 import { enqueueAsked, taskRows } from './tasks.ts'
@@ -136,10 +136,6 @@ export class Routes {
     const { schedules } = source
     const done = json({ ok: true })
     return [
-      get('/api/scaling', async () => {
-        const scaling: Scaling = { autoscalers: await whereRemembered(() => source.scaling()) }
-        return json(scaling)
-      }),
       post('/api/queues/{}/pause', 'pause', async (_, name) => {
         await source.pause(checkName('queue', name))
         return done

@@ -1,6 +1,5 @@
 import type { Depth, Totals } from '../broker.ts'
 import type { JobFault, JobState, LogLine } from '../job/job.ts'
-import type { ScalingView } from '../presence/scaling.ts'
 import type { Percentiles } from '../presence/spread.ts'
 import type { WorkerView } from '../presence/view.ts'
 import type { ScheduleView } from '../schedule/schedules.ts'
@@ -148,11 +147,6 @@ export interface TaskRow {
   readonly priority: number
   /** What its input looks like, where its schema tells. */
   readonly schema?: Readonly<Record<string, unknown>>
-}
-
-/** Null where nothing remembers autoscalers. */
-export interface Scaling {
-  readonly autoscalers: readonly ScalingView[] | null
 }
 
 export interface SchedulePage {

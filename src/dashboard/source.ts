@@ -17,7 +17,6 @@ export interface DashboardSource
     | 'redrive'
     | 'resume'
     | 'retry'
-    | 'scaling'
     | 'tasks'
     | 'workers'
   > {

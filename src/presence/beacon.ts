@@ -2,14 +2,16 @@ import { hostname } from 'node:os'
 import type { Backend } from '../backend.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
+import type { Documents } from '../documents.ts'
 import { version } from '../version.ts'
-import { Standing } from './standing.ts'
 import type { WorkerView } from './view.ts'
 
 /** Workers are documents of this kind; they are no part of a store that is moved. */
 export const KIND = 'worker'
 /** Who was not seen for so many beats is gone. */
 const MISSED = 3
+/** So many of those are forgotten at a time. */
+const SWEPT = 100
 /** A stop waits so long at most to take leave: a store that is away must not hold it up. */
 const LEAVE_MS = 1000
 
@@ -35,15 +37,14 @@ export class Beacon {
   readonly #parts: BeaconParts
   readonly #startedAt: number
   readonly #usage = new Usage()
-  readonly #standing: Standing
   #cancel: (() => void) | undefined
+  #version = 0
   #last: Promise<void> = Promise.resolve()
   #isOut = false
 
   constructor(parts: BeaconParts) {
     this.#parts = parts
     this.#startedAt = parts.clock.now()
-    this.#standing = new Standing({ open: parts.open, kind: KIND, name: parts.id })
   }
 
   begin(tell: () => Told): void {
@@ -62,7 +63,7 @@ export class Beacon {
   async end(): Promise<void> {
     this.#isOut = true
     this.#cancel?.()
-    const leaving = this.#last.then(() => this.#standing.remove()).catch(() => {})
+    const leaving = this.#last.then(() => this.#write(undefined)).catch(() => {})
     await Promise.race([leaving, sleep(this.#parts.clock, LEAVE_MS)])
   }
 
@@ -79,9 +80,37 @@ export class Beacon {
       seenAt: now,
       ...this.#usage.read(clock.elapsed()),
     }
-    await this.#standing.write(JSON.stringify(view), now + MISSED * everyMs)
-    await this.#standing.sweep(now)
+    await this.#write(JSON.stringify(view), now + MISSED * everyMs)
+    await this.#sweep(now)
   }
+
+  async #write(value: string | undefined, dueAt?: number): Promise<void> {
+    const { documents } = await this.#parts.open()
+    if (documents === undefined || (value === undefined && this.#version === 0)) return
+    const write = async (expected: number): Promise<boolean> => {
+      const change = { kind: KIND, name: this.#parts.id, expected, value }
+      const [isMade] = await documents.write([dueAt === undefined ? change : { ...change, dueAt }])
+      if (isMade === true) this.#version = expected + 1
+      return isMade === true
+    }
+    if ((await write(this.#version)) || value === undefined) return
+    // Others took this one for gone, or the answer to the last beat was lost.
+    await write(await versionOf(documents, this.#parts.id))
+  }
+
+  async #sweep(now: number): Promise<void> {
+    const { documents } = await this.#parts.open()
+    const gone = await documents?.due({ kind: KIND, at: now, limit: SWEPT })
+    if (gone === undefined || gone.documents.length === 0) return
+    await documents?.write(
+      gone.documents.map(({ name, version: expected }) => ({ kind: KIND, name, expected, value: undefined })),
+    )
+  }
+}
+
+async function versionOf(documents: Documents, name: string): Promise<number> {
+  const [found] = await documents.list({ kind: KIND, names: [name] })
+  return found?.version ?? 0
 }
 
 /** What the process used since it was asked before. */

@@ -422,15 +422,3 @@ describe('dead letters', () => {
     })
   })
 })
-
-test('autoscalers tell what they decided, and why', async () => {
-  const log = queue.tellScaling({ queues: ['payments'], min: 1, max: 4 })
-  log.note({ from: 1, to: 3, reason: 'backlog', text: 'what waits takes 3 workers' })
-  await vi.waitFor(async () =>
-    expect(await get(open(), 'scaling')).toMatchObject({
-      autoscalers: [{ min: 1, max: 4, workers: 3, decisions: [{ from: 1, to: 3, reason: 'backlog' }] }],
-    }),
-  )
-  await log.end()
-  expect(await get(open(), 'scaling')).toEqual({ autoscalers: [] })
-})

@@ -25,7 +25,6 @@ const looks: readonly { look: string; options: BrowserContextOptions }[] = [
 describe.skipIf(lacksBrowser)('every page', () => {
   let shop: Shop
   let worker: Worker
-  let onEnd = async (): Promise<void> => {}
   const ids: Record<string, string> = {}
 
   beforeAll(async () => {
@@ -47,16 +46,10 @@ describe.skipIf(lacksBrowser)('every page', () => {
     await vi.waitFor(async () => expect((await queue.get(running.id))?.state).toBe('running'), 20_000)
     await queue.enqueue(mail, { to: 'later@example.com' }, { delay: '1h' })
     await queue.pause('mail')
-    const log = queue.tellScaling({ queues: ['payments', 'mail'], min: 1, max: 8 })
-    log.note({ from: 1, to: 4, reason: 'backlog', text: 'what comes and waits takes 3.2 workers' })
-    log.note({ from: 4, to: 6, reason: 'age', text: 'the oldest job waits for 7 s, of 5 s that are allowed' })
-    log.note({ from: 6, to: 6, reason: 'host', text: 'this host is full: 0.97 of its CPU' })
-    onEnd = () => log.end()
     Object.assign(ids, { dead: failing[0]?.id, content: built.id, running: running.id })
   }, 60_000)
 
   afterAll(async () => {
-    await onEnd()
     await worker?.stop({ timeout: 1 })
     await shop?.close()
   })
@@ -73,7 +66,6 @@ describe.skipIf(lacksBrowser)('every page', () => {
     { name: 'dead', place: () => 'dead', until: 'HANDLER_FAILED' },
     { name: 'schedules', place: () => 'schedules', until: 'nightly.report' },
     { name: 'workers', place: () => 'workers', until: 'What runs now' },
-    { name: 'scaling', place: () => 'scaling', until: 'the oldest job waits' },
     { name: 'enqueue', place: () => 'enqueue?task=payment.charge', until: 'As the customer sees it' },
     { name: 'nowhere', place: () => 'nowhere', until: 'There is no view' },
   ]
