@@ -52,6 +52,8 @@ export function App(): JSX.Element {
   const isFirst = useRef(true)
   useEffect(() => {
     document.title = `${title} · Offload`
+    // On a phone the menu is wider than the page.
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
     // Who reads by ear hears where a link led to.
     if (!isFirst.current) main.current?.focus()
     isFirst.current = false

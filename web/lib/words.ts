@@ -24,6 +24,18 @@ export function duration(ms: number | null | undefined): string {
   return `${Math.round(ms / 86_400_000)} d`
 }
 
+/** As code writes it, nothing cut: `90s`. */
+export function exactly(ms: number): string {
+  const units = [
+    [86_400_000, 'd'],
+    [3_600_000, 'h'],
+    [60_000, 'm'],
+    [1000, 's'],
+  ] as const
+  const [size, unit] = units.find(([each]) => ms % each === 0) ?? [1, 'ms']
+  return `${ms / size}${unit}`
+}
+
 export function ago(at: number, now: number): string {
   const ms = now - at
   if (Math.abs(ms) < 1000) return 'now'

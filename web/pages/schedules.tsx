@@ -6,7 +6,7 @@ import { get, post, withQuery } from '../lib/api.ts'
 import { to } from '../lib/route.ts'
 import { useMay } from '../lib/session.ts'
 import { useData } from '../lib/use-data.ts'
-import { duration } from '../lib/words.ts'
+import { exactly } from '../lib/words.ts'
 import { Table } from '../parts/table.tsx'
 import { Time } from '../parts/time.tsx'
 import { Trouble } from '../parts/trouble.tsx'
@@ -138,5 +138,5 @@ function Steering({
 }
 
 function whenOf({ cron, timeZone, every }: Schedule): string {
-  return every === undefined ? `${cron ?? ''} ${timeZone ?? ''}`.trim() : `every ${duration(every)}`
+  return every === undefined ? `${cron ?? ''} ${timeZone ?? ''}`.trim() : `every ${exactly(every)}`
 }

@@ -78,7 +78,7 @@ function Row({ worker }: { worker: Worker }): JSX.Element {
       <td>
         <Time at={worker.seenAt} />
       </td>
-      <td class="extra">{queues.join(', ')}</td>
+      <td class="extra long">{queues.join(', ')}</td>
       <td class="right">
         {running} / {slots}
       </td>

@@ -84,7 +84,7 @@ function optionsOf(element: HTMLElement, { lines, write, least: reach }: Shown):
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 26, 0, 0],
     scales: {
       x: {
         range: (_, least, most) => (most === null ? [least, most] : [Math.min(least, most - SPAN_S), most]),

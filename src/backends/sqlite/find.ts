@@ -17,6 +17,7 @@ const SCAN_LIMIT = 10_000
 /** A page of jobs, newest first; the cursor is the sequence number of the last one. */
 export function find(db: Connection, query: FindQuery): Page {
   const limit = Math.min(Math.max(query.limit ?? 100, 1), 1000)
+  if (hasNone(db, query)) return { jobs: [], eventId: lastEvent(db) }
   const where: string[] = []
   const values: (string | number)[] = []
   const add = (condition: string, ...bound: (string | number)[]): void => {
@@ -26,13 +27,22 @@ export function find(db: Connection, query: FindQuery): Page {
   if (query.ids !== undefined) add('id in (select value from json_each(?))', JSON.stringify(query.ids))
   if (query.queue !== undefined) add('queue = ?', query.queue)
   if (query.task !== undefined) add('task = ?', query.task)
-  if (query.key !== undefined) add('key = ? and key is not null', query.key)
+  // With the queues named, the index of keys serves.
+  if (query.key !== undefined)
+    add(
+      `seq in (select seq from jobs where queue in (${query.queue === undefined ? 'select queue from counts' : '?'}) and key = ? and key is not null)`,
+      ...(query.queue === undefined ? [] : [query.queue]),
+      query.key,
+    )
   if (query.tenant !== undefined) add('tenant = ? and tenant is not null', query.tenant)
   if (query.state !== undefined) {
     add('state = ?', STATE[query.state])
     const table = fewIn(db, query.state)
     if (table !== undefined) add(`seq in (select seq from ${table})`)
+    else if (isByPlace(query)) add(...newestIn(query.state, query, limit + 1))
   }
+  if (query.state === undefined && query.queue !== undefined && isByPlace(query))
+    add(...newestIn(undefined, query, limit + 1))
   if (query.from !== undefined) add('created >= ?', query.from)
   if (query.to !== undefined) add('created < ?', query.to)
   if (query.cursor !== undefined) add('seq < ?', cursorOf(query.cursor))
@@ -64,6 +74,45 @@ function fewIn(db: Connection, state: JobState): string | undefined {
   return state === 'scheduled'
     ? waiting
     : `${waiting} union all select seq from ready join jobs on seq between first and last`
+}
+
+/** What is counted needs no look. */
+function hasNone(db: Connection, { queue, state }: FindQuery): boolean {
+  if (queue === undefined) return false
+  const states = state === undefined ? Object.values(STATE) : [STATE[state]]
+  const { n } = db
+    .sql(`select coalesce(sum(n), 0) as n from counts where queue = ? and state in (${states.join()})`)
+    .get(queue) as { n: number }
+  return n === 0
+}
+
+/** Asked for by nothing but where a job is. */
+function isByPlace({ ids, task, key, tenant, from, to }: FindQuery): boolean {
+  return [ids, task, key, tenant, from, to].every((one) => one === undefined)
+}
+
+/** The newest of a state that has many jobs, or of a queue, from where they are: the newest of all jobs may be elsewhere. */
+function newestIn(
+  state: JobState | undefined,
+  { queue, cursor }: FindQuery,
+  most: number,
+): [condition: string, ...bound: (string | number)[]] {
+  const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : cursorOf(cursor)
+  const bound = [before, ...(queue === undefined ? [] : [queue]), most]
+  const spans = (table: string, only = 'true'): string =>
+    `select seq from (select seq from ${table} not indexed cross join jobs on seq between first and last
+     where seq < ? and ${only} ${queue === undefined ? '' : `and ${table}.queue = ?`} order by first desc, seq desc limit ?)`
+  const waiting = `select seq from (select waiting.seq from waiting cross join jobs using (seq)
+    where waiting.seq < ? ${state === undefined ? '' : `and state = ${STATE[state]}`} ${queue === undefined ? '' : 'and queue = ?'} order by waiting.seq desc limit ?)`
+  if (state === undefined)
+    return [
+      `seq in (${[waiting, ...['ready', 'running', 'ended'].map((table) => spans(table))].join(' union all ')})`,
+      ...[bound, bound, bound, bound].flat(),
+    ]
+  if (state === 'scheduled') return [`seq in (${waiting})`, ...bound]
+  if (state === 'running') return [`seq in (${spans('running')})`, ...bound]
+  if (isEnded(state)) return [`seq in (${spans('ended', `state = ${STATE[state]}`)})`, ...bound]
+  return [`seq in (${waiting} union all ${spans('ready')})`, ...bound, ...bound]
 }
 
 /** Each that ever had a job, or is paused. */
