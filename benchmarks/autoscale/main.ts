@@ -12,7 +12,7 @@ import { goalRow, pictureOf, textOf } from './text.ts'
 const SEEDS = Array.from({ length: 15 }, (_, nth) => 101 + nth)
 const results = join(import.meta.dirname, '../results')
 
-/** What was not looked at while the policy was made. */
+/** What the policy was not tuned on. */
 const variants: readonly { what: string; change: (load: Load) => Load }[] = [
   { what: 'start-up 2 s', change: (load) => ({ ...load, startSeconds: 2 }) },
   { what: 'start-up 10 s', change: (load) => ({ ...load, startSeconds: 10 }) },

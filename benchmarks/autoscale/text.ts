@@ -73,7 +73,7 @@ export function textOf(
   const variantRows = others.map(({ what, compared }) => [what, ...goalRow(compared)])
   return `# Autoscaling, simulated
 
-Made by \`npm run bench -- autoscale\`; medians of ${seeds.length} seeds (${seeds[0]} to ${seeds.at(-1)}, none of which was looked at while the policy was made; jobs killed are of all together). Every system drives the same workers on the same jobs: one job at a time, at most ${MAX_WORKERS} workers, a target age of ${TARGET_SECONDS} s, arrivals at random, and run times that are exponential with a mean of 1 s unless told otherwise. *Above* is the time in which the oldest ready job was older than the target; *cost* is worker-seconds (starting and ending workers too) by those of the clairvoyant.
+Made by \`npm run bench -- autoscale\`; medians of ${seeds.length} seeds (${seeds[0]} to ${seeds.at(-1)}, the policy was tuned on others; jobs killed are of all together). Every system drives the same workers on the same jobs: one job at a time, at most ${MAX_WORKERS} workers, a target age of ${TARGET_SECONDS} s, arrivals at random, and run times that are exponential with a mean of 1 s unless told otherwise. *Above* is the time in which the oldest ready job was older than the target; *cost* is worker-seconds (starting and ending workers too) by those of the clairvoyant.
 
 ## Goals
 
