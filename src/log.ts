@@ -39,7 +39,6 @@ export const silentLogger: Logger = {
   info: silent,
   warn: silent,
   error: silent,
-  isLevelEnabled: () => false,
 }
 
 /** The same logger without the secrets of URLs: what a client library says of a failure may hold the whole URL. */
