@@ -8,7 +8,7 @@ import { answerOf } from '../lib/runner.ts'
 
 // `npm run bench -- observe [stores and ways]`: what being watched costs a job that is accepted and run in one process.
 const PROCESSES = Number(process.env.OFFLOAD_BENCH_REPEATS ?? 3)
-const TURNS = 12
+const TURNS = Number(process.env.OFFLOAD_BENCH_TURNS ?? 12)
 const ways = [
   'nothing',
   'logs',

@@ -57,9 +57,9 @@ class Tracing implements Observer {
   readonly #sample: number
   #observed: Observed | undefined
   /** The span of each job that is being sent, by what the job carries: that is the same object in every copy of the job. */
-  readonly #created = new WeakMap<object, Span>()
+  readonly #created = new Map<object, Span>()
   #creating = 0
-  readonly #runs = new WeakMap<Claim, Run>()
+  readonly #runs = new Map<Claim, Run>()
   readonly #recent = new Recent<SpanContext>(MOST_RECENT)
 
   constructor({ tracer, across = 'link', sample = 1 }: TracingOptions) {
