@@ -69,7 +69,7 @@ function legend(lines: readonly Line[], y: number): string[] {
     .map((line, index) => ({ ...line, colour: COLOURS[index % COLOURS.length] ?? '' }))
     .reverse()
     .flatMap(({ name, colour }) => {
-      const [end, left] = [right, right - name.length * 6.6]
+      const [end, left] = [right, right - name.length * 7.4]
       right = left - 40
       return [text(end, y, name, 'text-anchor="end"'), stroke(left - 24, y - 4, left - 8, y - 4, colour, 2.5)]
     })

@@ -8,14 +8,18 @@ interface Unit {
   alsoImports?: string[]
 }
 
+/** Pure decisions beside the folder that acts on them. */
+const scaling = ['reading', 'history', 'demand', 'efficacy', 'text', 'policy', 'concurrency'].map(
+  (name) => `src/autoscale/${name}.ts`,
+)
+
 /** The lowest level first. A unit imports lower levels, itself, and what `alsoImports` names. */
 export const units: Unit[] = [
   { path: 'src/clock.ts', level: 0 },
   { path: 'src/log.ts', level: 0 },
   { path: 'src/version.ts', level: 0 },
   { path: 'src/batch.ts', level: 0 },
-  { path: 'src/autoscale/reading.ts', level: 0 },
-  { path: 'src/autoscale/policy.ts', level: 0, alsoImports: ['src/autoscale/reading.ts'] },
+  ...scaling.map((path) => ({ path, level: 0, alsoImports: scaling })),
   { path: 'src/job/', level: 0, alsoImports: ['src/duration.ts'] },
   { path: 'src/duration.ts', level: 0, alsoImports: ['src/job/'] },
 
@@ -47,8 +51,8 @@ export const units: Unit[] = [
   { path: 'src/index.ts', level: 6 },
 ]
 
-/** Pure folders: no `node:*` import here, so neither I/O nor randomness. */
-export const pureFolders: string[] = ['src/job/']
+/** Pure folders and files: no `node:*` import here, so neither I/O nor randomness. */
+export const pureFolders: string[] = ['src/job/', ...scaling]
 
 /** The subfolders of these do not know each other; only `registry` reaches them, by `import()`. */
 export const separateFolders: { parent: string; registry: string }[] = [

@@ -1,3 +1,4 @@
+export type { SlotRange, SlotsDecision, SlotsReason } from './autoscale/concurrency.ts'
 export type { Backend, BackendOptions, Retention } from './backend.ts'
 export type { MessageBroker } from './backends/registry.ts'
 export type {

@@ -24,6 +24,8 @@ interface Store {
   readonly backend: Backend
   readonly clock: VirtualClock
   readonly server: Redis
+  /** Opens the same store as another process would. */
+  again(): Promise<Backend>
   /** The names of its keys, without what all begin with. */
   keys(): Promise<string[]>
   isEmpty(): Promise<boolean>
@@ -39,7 +41,8 @@ async function open(): Promise<Store> {
   const prefix = `layout-${stores++}`
   const clock = new VirtualClock()
   const options = { clock, logger: silentLogger, retention: RETENTION, timeoutMs: 5000 }
-  const backend = await openRedis(`127.0.0.1:${redis?.port}?prefix=${prefix}`, false, options)
+  const again = (): Promise<Backend> => openRedis(`127.0.0.1:${redis?.port}?prefix=${prefix}`, false, options)
+  const backend = await again()
   const server = new Redis(redis?.port ?? 0, '127.0.0.1')
   onTestFinished(async () => {
     server.disconnect()
@@ -51,6 +54,7 @@ async function open(): Promise<Store> {
     backend,
     clock,
     server,
+    again,
     keys,
     take: (limit) => ledgerOf(backend).claim('q', { limit, leaseMs: 30_000, worker: 'w' }),
     async isEmpty() {
@@ -109,6 +113,44 @@ if (redis !== undefined)
       }
       await store.forget()
       expect(await store.isEmpty(), (await store.keys()).join()).toBe(true)
+    })
+
+    test('keys of version 1 are brought forward: what waits in them is counted in bytes, and nothing else', async () => {
+      const store = await open()
+      const ledger = ledgerOf(store.backend)
+      const payload = JSON.stringify('é'.repeat(4))
+      const soon = store.clock.now() + 50
+      await ledger.record(jobsOf(300, { payload }))
+      await ledger.record([
+        ...jobsOf(3, { payload, key: 'k' }),
+        jobOf({ payload, runAt: soon + 60_000 }),
+        jobOf({ payload, queue: 'other' }),
+        jobOf({ payload, deadline: soon }),
+      ])
+      const [done, later, , ...held] = await store.take(40)
+      const fault = { code: 'HANDLER_FAILED', name: 'Error', message: 'no', attempt: 1, at: 0 }
+      await ledger.settle([
+        { claim: done as Claim, type: 'done' },
+        { claim: later as Claim, type: 'retry', runAt: soon + 60_000, fault },
+        ...held.map((claim) => ({ claim, type: 'release' }) as const),
+      ])
+      await store.clock.advance(100)
+      await ledger.act({ type: 'forget', ids: [later?.job.id ?? ''] })
+      await ledger.record([later?.job as Job])
+      const before = await ledger.depth()
+      expect(before.map(({ queue, waitingBytes }) => [queue, waitingBytes])).toEqual([
+        ['other', 10],
+        ['q', (300 - 2 + 3 + 1) * 10],
+      ])
+      const base = `{layout-${stores - 1}}:`
+      await store.server.hdel(`${base}counts`, 'bytes q', 'bytes other')
+      await store.server.hset(`${base}meta`, 'version', '1')
+      const again = await store.again()
+      expect(await ledgerOf(again).depth()).toEqual(before)
+      expect(await store.server.hget(`${base}meta`, 'version')).toBe('2')
+      await again.close()
+      await (await store.again()).close()
+      expect(await ledger.depth()).toEqual(before)
     })
 
     test('jobs that came together are one entry, which goes with the last of them', async () => {

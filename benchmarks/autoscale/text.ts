@@ -90,6 +90,8 @@ ${all.map(({ load }) => `**${load.name}**: ${load.what}.\n\n![${load.name}](${pi
 ## Other settings
 
 Medians of 5 seeds. Offload is told the start-up time in each, and nothing else.
+Where the start-up is as long as the target, or a job runs for a good part of it, Offload falls short of both goals on some loads: a policy
+that reacts and does not over-provision has no slack left there, and Celery keeps the target by two to three times the cost.
 
 ${table(['setting', ...goalHead], variantRows)}
 

@@ -1,5 +1,5 @@
 import type { History } from './history.ts'
-import { arrivalRate, leastRunning, meanRunMs } from './history.ts'
+import { arrivalRate, leastRunning, meanRunMs, slotFactor } from './history.ts'
 import type { Reading } from './reading.ts'
 
 export interface Demand {
@@ -11,6 +11,7 @@ export interface Demand {
   readonly ageMs: number
   /** That age nears the target, or is over it. */
   readonly isHurried: boolean
+  /** How long one job takes a slot. */
   readonly runMs: number
   /** Jobs in a millisecond. */
   readonly comes: number
@@ -22,12 +23,35 @@ interface Aim {
   readonly startMs: number
   /** Of one job, before one has ended. */
   readonly runMs: number
+  /** How many times its run time a job takes its slot. @default 1 */
+  readonly slotFactor?: number | undefined
 }
 
 /** Workers that were ordered at an instant, of which some may not claim yet. */
 export interface Order {
   readonly at: number
   readonly workers: number
+}
+
+/** How many times its run time a job took its slot, when that was seen last. */
+export interface SlotFactor {
+  readonly at: number
+  readonly factor: number
+}
+
+/** Less is chance; what was seen of so long counts for so long. */
+const [MUCH, SEEN_MS, KNOWN_MS] = [1.5, 10_000, 600_000]
+
+/** Seen anew whenever all are busy; what was seen before counts for a while. */
+export function slotFactorOf(
+  slots: number,
+  before: SlotFactor | undefined,
+  history: History,
+  { at }: Reading,
+): SlotFactor | undefined {
+  const factor = slotFactor(history, slots, SEEN_MS)
+  if (factor !== undefined) return factor < MUCH ? undefined : { at, factor }
+  return before !== undefined && at - before.at < KNOWN_MS ? before : undefined
 }
 
 /** What waits is worked off within so many target ages: while there is no hurry, and when the target age is reached. */
@@ -45,12 +69,12 @@ const LONG_MS = 20_000
  * what those will have done that were ordered before.
  */
 export function demandOf(
-  { slots, targetAgeMs, startMs, runMs: prior }: Aim,
+  { slots, targetAgeMs, startMs, runMs: prior, slotFactor: factor = 1 }: Aim,
   history: History,
   orders: readonly Order[],
   reading: Reading,
 ): Demand {
-  const runMs = Math.max(meanRunMs(history, prior), 0.01)
+  const runMs = Math.max(meanRunMs(history, prior), 0.01) * factor
   const comes = arrivalRate(history) ?? 0
   const ready = reading.ready ?? 0
   const atOnce = Math.max(comes * runMs, leastRunning(history, LONG_MS) ?? 0)

@@ -161,7 +161,7 @@ export function shrank({ trial: _, ...rest }: Efficacy): Efficacy {
 export function mostOnTrial(
   { trial, strikes, trustedUntil }: Efficacy,
   history: History,
-  { at }: Reading,
+  { at }: Pick<Reading, 'at'>,
   { runMs }: Pick<Demand, 'runMs'>,
   before: number,
 ): number {

@@ -13,12 +13,17 @@ interface Sample {
   readonly runMs: number
   readonly ready: number | null
   readonly running: number | null
+  readonly workers: number
 }
 
 /** The readings of the last minute, the oldest first: plain data. */
 export type History = readonly Sample[]
 
 const KEPT_MS = 60_000
+/** So many attempts tell how long one takes its slot. */
+const MANY = 50
+/** This part of the slots in use is all of them. */
+const FULL = 0.9
 /** Closer ones would make the history long. */
 const MOST = 240
 
@@ -41,6 +46,7 @@ export function remember(history: History, reading: Reading): History {
       runMs: reading.runMs === null ? 0 : reading.runMs * timed,
       ready,
       running,
+      workers: reading.workers,
     },
   ]
 }
@@ -123,6 +129,25 @@ export function meanRunIn(history: History, ms: number): number | undefined {
   const recent = history.filter(({ at }) => last !== undefined && at > last.at - ms)
   const count = recent.reduce((sum, { timed }) => sum + timed, 0)
   return count === 0 ? undefined : recent.reduce((sum, { runMs }) => sum + runMs, 0) / count
+}
+
+/**
+ * How many times its run time a job takes its slot, by what the workers ended while all were busy and something waited: more than once where
+ * claiming and settling take their part. Undefined where something did not wait, or not for long enough to tell.
+ */
+export function slotFactor(history: History, slots: number, ms: number): number | undefined {
+  const last = history.at(-1)
+  const recent = history.filter(({ at }) => last !== undefined && at >= last.at - ms)
+  const passedMs = (last?.at ?? 0) - (recent[0]?.at ?? 0)
+  const isFull = recent.every(
+    ({ ready, running, workers }) =>
+      ready !== null && ready > 0 && workers > 0 && (running ?? 0) >= workers * slots * FULL,
+  )
+  const count = endsIn(history, ms)?.count ?? 0
+  const ranMs = meanRunIn(history, ms)
+  if (!isFull || passedMs < ms * 0.9 || count < MANY || ranMs === undefined) return undefined
+  const workers = recent.reduce((sum, one) => sum + one.workers, 0) / recent.length
+  return (passedMs * workers * slots) / count / Math.max(ranMs, 0.01)
 }
 
 /**

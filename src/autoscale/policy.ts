@@ -1,5 +1,5 @@
-import type { Demand, Order } from './demand.ts'
-import { demandOf } from './demand.ts'
+import type { Demand, Order, SlotFactor } from './demand.ts'
+import { demandOf, slotFactorOf } from './demand.ts'
 import type { Efficacy } from './efficacy.ts'
 import { grew, judge, mostOnTrial, noEfficacy, shrank } from './efficacy.ts'
 import type { History } from './history.ts'
@@ -69,6 +69,8 @@ export interface Memory {
   /** Workers that may still be starting. */
   readonly orders: readonly Order[]
   readonly shrankAt?: number
+  /** How many times its run time a job took its slot, when that was seen last. */
+  readonly slotFactor?: SlotFactor
   /** Readings in a row that could not be taken. */
   readonly missed: number
 }
@@ -159,7 +161,9 @@ function situationOf(plan: Plan, memory: Memory, reading: Reading, before: numbe
   const startMs = plan.startMs ?? 2000
   const history = remember(memory.history, reading)
   const orders = memory.orders.filter(({ at }) => at > reading.at - ORDERS_KEPT * startMs)
-  const demand = demandOf({ ...plan, startMs, runMs: plan.runMs ?? 1000 }, history, orders, reading)
+  const slotFactor = slotFactorOf(plan.slots, memory.slotFactor, history, reading)
+  const aim = { ...plan, startMs, runMs: plan.runMs ?? 1000, slotFactor: slotFactor?.factor }
+  const demand = demandOf(aim, history, orders, reading)
   const whole = (workers: number): number =>
     Math.max(leastOf(reading), Math.ceil(Math.min(workers, plan.max + 1) - 1e-9))
   const right = whole(demand.workers)
@@ -168,6 +172,7 @@ function situationOf(plan: Plan, memory: Memory, reading: Reading, before: numbe
   const wanted = [...earlier, { at: reading.at, workers: whole(demand.keepUp) }].filter(
     ({ at }) => at > reading.at - lingerMs && at <= reading.at,
   )
+  const { slotFactor: _, ...kept } = memory
   return {
     plan,
     reading,
@@ -176,7 +181,8 @@ function situationOf(plan: Plan, memory: Memory, reading: Reading, before: numbe
     right,
     highest: Math.max(...wanted.map(({ workers }) => workers)),
     memory: {
-      ...memory,
+      ...kept,
+      ...(slotFactor === undefined ? {} : { slotFactor }),
       history,
       wanted,
       efficacy: judge(memory.efficacy, history, reading, demand),

@@ -86,7 +86,7 @@ export class FaultyMemory implements MessageBroker {
   }
 
   runningIn(queue: string): number {
-    return this.#store?.count(queue, 'running') ?? 0
+    return this.#store?.tally.count(queue, 'running') ?? 0
   }
 
   /** A job of the queue that could be claimed now. */

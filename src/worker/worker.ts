@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { setImmediate } from 'node:timers'
+import type { SlotsDecision } from '../autoscale/concurrency.ts'
 import type { Backend } from '../backend.ts'
 import type { Claim } from '../broker.ts'
 import type { Clock } from '../clock.ts'
@@ -19,6 +20,7 @@ import { watchLoop } from './loop-watch.ts'
 import type { AttemptEnd, WorkEvent } from './settler.ts'
 import { Settler } from './settler.ts'
 import { Trouble } from './trouble.ts'
+import { Tuner } from './tuner.ts'
 import type { WorkOptions } from './work-plan.ts'
 import { workPlan } from './work-plan.ts'
 
@@ -28,6 +30,10 @@ export interface Health {
   readonly buffered: number
   /** How long attempts took here, newer ones weighing more; undefined before the first has ended. */
   readonly runMs?: number
+  /** Handlers that may run at once. */
+  readonly slots: number
+  /** Why so many, where `concurrency` is a range. */
+  readonly why?: SlotsDecision
   /** Why it is degraded: what the backend said last. */
   readonly reason?: string
 }
@@ -59,7 +65,8 @@ const TURN_MS = 10
 /** Claims, runs and settles the jobs of some queues until it is stopped. */
 export class Worker {
   readonly #parts: WorkerParts
-  readonly #concurrency: number
+  readonly #fixed: number
+  readonly #tuner: Tuner | undefined
   readonly #leaseMs: number
   readonly #queues: readonly string[]
   readonly #events = new EventEmitter()
@@ -82,7 +89,8 @@ export class Worker {
   constructor(options: WorkOptions, parts: WorkerParts) {
     this.#parts = parts
     const { concurrency, leaseMs, queues } = workPlan(options, parts.tasks.values())
-    this.#concurrency = concurrency
+    this.#fixed = typeof concurrency === 'number' ? concurrency : concurrency.min
+    this.#tuner = typeof concurrency === 'number' ? undefined : new Tuner(concurrency, parts.clock)
     this.#leaseMs = leaseMs
     this.#queues = queues
     this.#isolates = new IsolatePool(parts.tasks)
@@ -131,6 +139,7 @@ export class Worker {
       this.#leases.keep(),
       this.#leases.watchCancels(),
       parts.beside?.(this.#stopping.signal),
+      this.#tuner?.keep(this.#stopping.signal, () => this.#onTuned()),
       watchLoop(parts.clock, this.#stopping.signal, (ms) => this.#onBlocked(ms)),
     ])
   }
@@ -156,6 +165,8 @@ export class Worker {
       running: this.#running.size,
       buffered: this.#buffer.length,
       ...(this.#meanRunMs === undefined ? {} : { runMs: this.#meanRunMs }),
+      slots: this.#concurrency,
+      ...(this.#tuner === undefined ? {} : { why: this.#tuner.decision }),
       ...(reason === undefined ? {} : { reason }),
     }
   }
@@ -219,6 +230,15 @@ export class Worker {
     }
   }
 
+  get #concurrency(): number {
+    return this.#tuner?.decision.slots ?? this.#fixed
+  }
+
+  #onTuned(): void {
+    this.#startSome()
+    this.#changed()
+  }
+
   /** How many more jobs to claim now: the free slots and what to have ahead, refilled below half. */
   #wanted(): number {
     if (this.#settler.size > MOST_UNSETTLED) return 0
@@ -247,12 +267,15 @@ export class Worker {
 
   #start(attempt: Attempt): void {
     this.#running.add(attempt)
+    this.#tuner?.running(this.#running.size)
     const { clock } = this.#parts
     const begun = clock.elapsed()
     const cancelTimeout = this.#armTimeout(attempt)
     const end = (ending: Ending): void => {
       cancelTimeout?.()
-      this.#meanRunMs = smoothed(this.#meanRunMs, clock.elapsed() - begun)
+      const runMs = clock.elapsed() - begun
+      this.#meanRunMs = smoothed(this.#meanRunMs, runMs)
+      this.#tuner?.ended(ending, runMs)
       if (attempt.hasReports) void this.#leases.report(attempt).then(() => this.#end(attempt, ending))
       else this.#end(attempt, ending)
     }
@@ -272,6 +295,7 @@ export class Worker {
   #end(attempt: Attempt, ending: Ending): void {
     this.#settler.settle(attempt.claim, ending)
     this.#running.delete(attempt)
+    this.#tuner?.running(this.#running.size)
     this.#startSome()
   }
 

@@ -192,27 +192,28 @@ function accept(store: MemoryStore, job: Job, room: Room | undefined): Accepted 
   }
   const named = store.entries.get(id)?.record
   if (named !== undefined) return { id, status: named.tenant === tenant ? 'duplicate' : 'taken' }
-  const limit = room && limitMet(store.waitingIn(queue), Buffer.byteLength(job.payload), room(queue))
+  const limit = room && limitMet(store.tally.waitingIn(queue), Buffer.byteLength(job.payload), room(queue))
   if (limit !== undefined) return { id, status: 'full', limit }
   store.accept(job)
   return { id, status: 'queued' }
 }
 
 function depthIn(store: MemoryStore, queue: string): Depth {
+  const { tally } = store
   let oldest = Number.POSITIVE_INFINITY
   for (const { open, record } of store.readyIn(queue).items)
     if (open) oldest = Math.min(oldest, record.createdAt)
   return {
     queue,
-    ready: store.count(queue, 'queued'),
-    running: store.count(queue, 'running'),
-    scheduled: store.count(queue, 'scheduled'),
-    dead: store.count(queue, 'dead'),
-    waitingBytes: store.waitingIn(queue).bytes,
+    ready: tally.count(queue, 'queued'),
+    running: tally.count(queue, 'running'),
+    scheduled: tally.count(queue, 'scheduled'),
+    dead: tally.count(queue, 'dead'),
+    waitingBytes: tally.waitingIn(queue).bytes,
     oldestAgeMs: oldest === Number.POSITIVE_INFINITY ? null : Math.max(0, store.now - oldest),
     paused: store.paused.has(queue),
     exact: true,
-    totals: store.totalsOf(queue),
+    totals: tally.totalsOf(queue),
   }
 }
 

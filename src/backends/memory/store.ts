@@ -1,11 +1,10 @@
 import type { BackendOptions } from '../../backend.ts'
-import type { Amount, Totals } from '../../broker.ts'
 import { followUps } from '../../job/follow-up.ts'
-import type { Job, JobFault, JobRecord, JobState } from '../../job/job.ts'
+import type { Job, JobFault } from '../../job/job.ts'
 import { isEnded, isWaiting } from '../../job/job.ts'
 import { arrivalOf } from '../../job/past.ts'
 import type { Move } from '../../job/state.ts'
-import { isFailure, move, rankAfter } from '../../job/state.ts'
+import { move, rankAfter } from '../../job/state.ts'
 import type { JobEventType } from '../../ledger.ts'
 import { jobEventTypes } from '../../ledger.ts'
 import { eventOf } from '../events.ts'
@@ -16,11 +15,9 @@ import { byRank, Line } from './entry.ts'
 import { Events } from './events.ts'
 import { Heap } from './heap.ts'
 import type { Outbox } from './outbox.ts'
+import { Tally } from './tally.ts'
 
 type Ended = 'done' | 'dead' | 'cancelled'
-
-type Growing = { -readonly [K in keyof Totals]: number }
-const none: Totals = { accepted: 0, done: 0, failed: 0, dead: 0, cancelled: 0 }
 
 interface Timed {
   readonly at: number
@@ -39,12 +36,11 @@ export class MemoryStore {
   readonly paused: Set<string> = new Set()
   readonly events: Events = new Events()
   readonly documents: Shelves = new Shelves()
+  readonly tally: Tally = new Tally()
   /** From when on a message broker asks. */
   outbox: Outbox | undefined
   readonly #ready = new Map<string, Heap<Entry>>()
   readonly #lines = new Map<string, Map<string, Line>>()
-  readonly #counts = new Map<string, Record<JobState | 'waitingBytes', number>>()
-  readonly #totals = new Map<string, Growing>()
   readonly #ended = { done: new Set<Entry>(), dead: new Set<Entry>(), cancelled: new Set<Entry>() }
   readonly #alarms = new Heap<Timed>(byTime)
   readonly #startable = new Set<string>()
@@ -64,29 +60,7 @@ export class MemoryStore {
 
   /** Each that ever had a job, or is paused. */
   get queues(): string[] {
-    return [...new Set([...this.#counts.keys(), ...this.paused])].sort()
-  }
-
-  count(queue: string, state: JobState): number {
-    return this.#counts.get(queue)?.[state] ?? 0
-  }
-
-  waitingIn(queue: string): Amount {
-    const { queued = 0, scheduled = 0, waitingBytes = 0 } = this.#counts.get(queue) ?? {}
-    return { jobs: queued + scheduled, bytes: waitingBytes }
-  }
-
-  totalsOf(queue: string): Totals {
-    return { ...(this.#totals.get(queue) ?? none) }
-  }
-
-  #totalsOf(queue: string): Growing {
-    let totals = this.#totals.get(queue)
-    if (totals === undefined) {
-      totals = { ...none }
-      this.#totals.set(queue, totals)
-    }
-    return totals
+    return [...new Set([...this.tally.queues, ...this.paused])].sort()
   }
 
   readyIn(queue: string): Heap<Entry> {
@@ -111,13 +85,8 @@ export class MemoryStore {
     }
     this.entries.set(job.id, entry)
     if (job.idempotency !== undefined) this.keys.set(job.idempotency.key, entry)
-    this.#count(record, 1)
-    const totals = this.#totalsOf(record.queue)
-    totals.accepted++
-    if (isEnded(record.state)) {
-      this.#ended[record.state as Ended].add(entry)
-      totals[record.state as Ended]++
-    }
+    this.tally.accepted(record)
+    if (isEnded(record.state)) this.#ended[record.state as Ended].add(entry)
     this.emit(entry, 'accepted')
     this.#follow(entry)
   }
@@ -129,16 +98,10 @@ export class MemoryStore {
     if (after === undefined) return false
     entry.record = after
     this.#place(entry, rankAfter(step, after, this.now))
-    this.#count(before, -1)
-    this.#count(after, 1)
+    this.tally.moved(before, after)
     if (step.type !== 'renew') this.emit(entry, eventOf(step, before, after))
     if (isEnded(before.state)) this.#ended[before.state as Ended].delete(entry)
-    const totals = this.#totalsOf(after.queue)
-    if (isFailure(before, after)) totals.failed++
-    if (isEnded(after.state)) {
-      this.#ended[after.state as Ended].add(entry)
-      totals[after.state as Ended]++
-    }
+    if (isEnded(after.state)) this.#ended[after.state as Ended].add(entry)
     if (before.state !== after.state) entry.open = false
     this.#follow(entry)
     for (const job of followUps(after, this.now)) this.#following.push({ seq: entry.seq, job })
@@ -169,7 +132,7 @@ export class MemoryStore {
   forget(entry: Entry): void {
     this.entries.delete(entry.record.id)
     if (entry.record.idempotency !== undefined) this.keys.delete(entry.record.idempotency.key)
-    this.#count(entry.record, -1)
+    this.tally.forgotten(entry.record)
     if (isEnded(entry.record.state)) this.#ended[entry.record.state as Ended].delete(entry)
   }
 
@@ -293,16 +256,6 @@ export class MemoryStore {
     if (entry.isInReady) return
     entry.isInReady = true
     this.readyIn(entry.record.queue).push(entry)
-  }
-
-  #count({ queue, state, payload }: JobRecord, by: number): void {
-    let counts = this.#counts.get(queue)
-    if (counts === undefined) {
-      counts = { scheduled: 0, queued: 0, running: 0, done: 0, dead: 0, cancelled: 0, waitingBytes: 0 }
-      this.#counts.set(queue, counts)
-    }
-    counts[state] += by
-    if (isWaiting(state)) counts.waitingBytes += by * Buffer.byteLength(payload)
   }
 
   #forgetOld(): void {

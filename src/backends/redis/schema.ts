@@ -5,7 +5,7 @@ import type { Durability } from './location.ts'
 import { scripts } from './scripts/index.ts'
 
 /** The version of the keys (docs/backends/redis.md), in the field `version` of the hash `meta`. */
-const VERSION = 1
+const VERSION = 2
 const OLDEST: readonly [number, number] = [6, 2]
 
 /** Refuses a server that is too old and keys of a newer release; says what the settings of the server mean for the promises. */
@@ -30,6 +30,7 @@ export async function checkStore(at: Connection, sure: Durability, logger: Logge
       `the keys ${at.key('*')} have version ${found}, this release knows up to ${VERSION}: upgrade offload here; nothing was changed`,
     )
   await checkRights(at)
+  if (found < VERSION) await at.run(scripts.upgrade, { args: {} })
   for (const text of warningsOf(info, sure)) logger.warn({ redis: version }, text)
 }
 

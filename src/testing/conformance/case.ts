@@ -149,6 +149,11 @@ export class Bench {
     return held === true
   }
 
+  /** Takes one job and ends its claim. */
+  async end(ending: Ending): Promise<void> {
+    if (!(await this.settle(await this.takeOne(), ending))) throw new Error('a claim was lost at once')
+  }
+
   async record(id: string): Promise<JobRecord> {
     const { jobs } = await this.ledger.find({ ids: [id] })
     if (jobs[0] === undefined) throw new Error(`job ${id} is not remembered`)

@@ -2,6 +2,7 @@ import { arriving } from './arriving.ts'
 import type { ConformanceCase } from './case.ts'
 import { counting } from './counting.ts'
 import { documents } from './documents.ts'
+import { filling } from './filling.ts'
 import { following } from './following.ts'
 import { lasting } from './lasting.ts'
 import { model } from './model.ts'
@@ -17,9 +18,16 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...lasting,
   ...steering,
   ...strangers,
-  ...[...watching, ...documents, ...counting, ...following, ...arriving, ...publishing, ...model].map(
-    aboutLedgers,
-  ),
+  ...[
+    ...filling,
+    ...counting,
+    ...watching,
+    ...documents,
+    ...following,
+    ...arriving,
+    ...publishing,
+    ...model,
+  ].map(aboutLedgers),
 ]
 
 function aboutLedgers(one: ConformanceCase): ConformanceCase {

@@ -9,7 +9,7 @@ import { kinds } from './kinds.ts'
 import { outboxScript, pauseScript } from './outbox.ts'
 import { depthScript, dueScript, eventsScript, pageScript, queuesScript } from './reading.ts'
 import { renewScript } from './renew.ts'
-import { tidyScript } from './tidy.ts'
+import { tidyScript, upgradeScript } from './tidy.ts'
 
 /** One atomic step of the store. */
 export interface Script {
@@ -36,6 +36,7 @@ export const scripts: Readonly<
     | 'depth'
     | 'events'
     | 'tidy'
+    | 'upgrade'
     | 'outbox'
     | 'pause'
     | 'documents',
@@ -53,6 +54,7 @@ export const scripts: Readonly<
   depth: script('depth', frame, blocks, depthScript),
   events: script('events', frame, eventsScript),
   tidy: script('tidy', frame, kinds, blocks, forgetting, tidyScript),
+  upgrade: script('upgrade', frame, kinds, blocks, upgradeScript),
   outbox: script('outbox', frame, kinds, blocks, outboxScript),
   pause: script('pause', frame, blocks, pauseScript),
   documents: script('documents', frame, accepting, documentsScript),

@@ -1,3 +1,34 @@
+/** Brings keys of version 1 forward, which did not count the bytes that wait: all jobs are looked at, once. */
+export const upgradeScript: string = `
+if redis.call('HGET', K .. 'meta', 'version') ~= '1' then return 0 end
+
+local function waits(text)
+  if not text then return true end
+  local state = cjson.decode((string.match(text, '^[^\\n]*'))).s
+  return state == 'q' or state == 's'
+end
+
+local from = '-'
+while true do
+  local entries = redis.call('XRANGE', K .. 'order', from, '+', 'COUNT', 8)
+  if #entries == 0 then break end
+  for _, entry in ipairs(entries) do
+    local block = readBlock(entry)
+    local ids, _, queue = idsOf(block), kindOf(block.k)
+    local bodies = redis.call('HMGET', K .. 'jobs', unpack(ids))
+    local headers = redis.call('HMGET', K .. 'state', unpack(ids))
+    for i, body in ipairs(bodies) do
+      local seq = body and tonumber((string.match(body, '^%d+')))
+      if seq == block.first + i - 1 and waits(headers[i]) then count(queue, 'bytes', sizeOf(body)) end
+    end
+    from = '(' .. entry[1]
+  end
+end
+redis.call('HSET', K .. 'meta', 'version', '2')
+finish()
+return 1
+`
+
 /** Forgets a batch of what is past its time or over its count. Answers 1 when there may be more to do. */
 export const tidyScript: string = `
 local more = 0
