@@ -225,9 +225,9 @@ test('when no worker can ever start, the pool says why and ends with 1', async (
 test('a pool that is killed leaves no worker behind: each ends what it runs, and then itself', async () => {
   const scene = new Scene()
   const { id, file } = await scene.queueHeld()
-  const pool = scene.start('pool-tasks', '--min', '2', '--max', '2')
+  const pool = scene.start('pool-tasks', '--min', '2', '--max', '2', '--timeout', '10m')
   const workers = await until(pool, 2, { event: 'working' })
-  await scene.desk.until(id, 'running')
+  while (scene.outside.ids('S').length === 0) await wait(20)
   pool.child.kill('SIGKILL')
   const idle = workers.filter(({ pid }) => !scene.outside.read().some((line) => line.pid === pid))
   for (const { pid } of idle) await untilGone(pid)

@@ -120,6 +120,13 @@ test('queues that cannot be measured from the start on are 503; later the number
   expect(await (await ask('/metrics')).text()).not.toContain('offload_ready_jobs')
 })
 
+test('a scaler that comes back to a fleet at work does not send it home', async () => {
+  const busy = depthOf('mail', { ready: 1, running: 80, oldestAgeMs: 10 })
+  const ask = routes(async () => [busy], { min: 1, max: 20, concurrency: 10 })
+  const { desired } = (await (await ask('/scale')).json()) as ScaleAnswer
+  expect(desired).toBeGreaterThanOrEqual(8)
+})
+
 test('only reading is allowed, and other paths are for others', async () => {
   const ask = routes(async () => [])
   expect(await ask('/scale', { method: 'POST' })).toMatchObject({ status: 405 })

@@ -1,5 +1,5 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { availableParallelism, getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { draw } from '../../lab/chart.ts'
 import type { Point } from '../../lab/curve.ts'
@@ -45,6 +45,7 @@ function rowOf(run: Run, nth: number): (string | number)[] {
     `${backUnder(run).toFixed(1)} s`,
     `${run.done.toLocaleString('en-US')} of ${run.jobs.toLocaleString('en-US')}`,
     `${run.again}, ${run.killed}, ${run.crashed}`,
+    `${(Math.max(0, ...run.startsMs) / 1000).toFixed(1)} s`,
     run.load.toFixed(1),
   ]
 }
@@ -101,6 +102,13 @@ function perSecond(points: readonly Point[]): Point[] {
   })
 }
 
+/** On a machine that others keep busy a process takes long to start, whatever the policy does. */
+function priority(): string {
+  return getPriority() < 0
+    ? ` All of it ran before other programs that kept the cores busy (\`nice -n ${getPriority()}\`).`
+    : ''
+}
+
 function report(): void {
   const back = runs.map(backUnder)
   const middle = runs.find((run) => backUnder(run) === median(back)) ?? runs[0]
@@ -114,11 +122,12 @@ function report(): void {
     `back under ${TARGET_S} s after`,
     'jobs done',
     'tried again, killed, crashed',
+    'slowest start',
     'load',
   ]
   const text = `# A real surge
 
-${machine()} One SQLite file (fsynced), \`offload work --min 1 --max ${MAX} --concurrency ${SLOTS} --target-age ${TARGET_S}s\`. ${CALM_RATE} orders a second, and from second ${CALM_S} on ${SURGE_RATE} a second for ${SURGE_S} s; an order is paid (a call of 150 to 600 ms), then four jobs follow it (mail 250 to 1,000 ms). The surge needs ${needed.toFixed(1)} processes. The age is that of the oldest job that could start, looked at ten times a second; load is that of the system when the surge ended, on ${availableParallelism()} cores. Made by \`npm run bench -- surge\`.
+${machine()} One SQLite file (fsynced), \`offload work --min 1 --max ${MAX} --concurrency ${SLOTS} --target-age ${TARGET_S}s\`. ${CALM_RATE} orders a second, and from second ${CALM_S} on ${SURGE_RATE} a second for ${SURGE_S} s; an order is paid (a call of 150 to 600 ms), then four jobs follow it (mail 250 to 1,000 ms). The surge needs ${needed.toFixed(1)} processes. The age is that of the oldest job that could start, looked at ten times a second; load is that of the system when the surge ended, on ${availableParallelism()} cores.${priority()} Made by \`npm run bench -- surge\`.
 
 ${table(head, runs.map(rowOf))}
 

@@ -37,6 +37,8 @@ export interface Run {
   readonly again: number
   readonly killed: number
   readonly crashed: number
+  /** From the order of each worker but the first to its first claim. */
+  readonly startsMs: readonly number[]
   /** Of the system while the surge lasted: over the number of cores, others were at work. */
   readonly load: number
 }
@@ -93,16 +95,25 @@ const words = (url: string): string[] => [
   ...['--concurrency', String(SLOTS), '--target-age', `${TARGET_S}s`],
 ]
 
-interface Seen extends Pick<Run, 'workers' | 'wanted' | 'decisions'> {
+interface Seen extends Pick<Run, 'workers' | 'wanted' | 'decisions' | 'startsMs'> {
   readonly working: () => number
   readonly killed: number
   readonly crashed: number
+}
+
+/** An event of the pool. */
+interface Line {
+  readonly event: string
+  readonly to: number
+  readonly text: string
+  readonly startMs: number
 }
 
 /** What the pool tells, as it comes. */
 function watch(pool: ChildProcess, now: () => number): Seen {
   const [workers, wanted]: [Point[], Point[]] = [[], [[0, 1]]]
   const decisions: Run['decisions'][number][] = []
+  const startsMs: number[] = []
   const counts = { killed: 0, crashed: 0 }
   let working = 0
   const step = (points: Point[], value: number): void => {
@@ -111,7 +122,8 @@ function watch(pool: ChildProcess, now: () => number): Seen {
   }
   if (pool.stdout === null) throw new Error('the pool has no stdout')
   createInterface({ input: pool.stdout }).on('line', (line) => {
-    const { event, to, text } = JSON.parse(line) as { event: string; to: number; text: string }
+    const { event, to, text, startMs } = JSON.parse(line) as Line
+    if (event === 'working' && working > 0) startsMs.push(startMs)
     if (event === 'working' && working++ === 0) workers.push([0, 1])
     else if (event === 'working') step(workers, working)
     if (event === 'ended' || event === 'crashed') step(workers, --working)
@@ -124,6 +136,7 @@ function watch(pool: ChildProcess, now: () => number): Seen {
     workers,
     wanted,
     decisions,
+    startsMs,
     working: () => working,
     get killed() {
       return counts.killed

@@ -23,8 +23,8 @@ class World {
   readonly processes = new Map<number, number>()
   readonly retired = new Map<number, number>()
   readonly starts: { at: number; id: number }[] = []
-  /** With when it was retired, if it was by then. */
-  readonly kills: { at: number; id: number; retiredAt: number | undefined }[] = []
+  /** `leastAt`: it may not be before. */
+  readonly kills: { at: number; process: string; leastAt: number }[] = []
 
   heed(happening: Happening): readonly Order[] {
     if (happening.type === 'ended') this.processes.delete(happening.id)
@@ -38,10 +38,16 @@ class World {
       } else {
         if (!this.processes.has(id)) throw new Error(`worker ${id} has no process to ${type}`)
         if (type === 'retire') this.retired.set(id, this.now)
-        else this.kills.push({ at: this.now, id, retiredAt: this.retired.get(id) })
+        else this.kills.push(this.#kill(id))
       }
     }
     return orders
+  }
+
+  #kill(id: number): World['kills'][number] {
+    const [retiredAt, startedAt = 0] = [this.retired.get(id), this.processes.get(id)]
+    const leastAt = retiredAt === undefined ? startedAt + rules.startMs : retiredAt + rules.graceMs
+    return { at: this.now, process: `${id} of ${startedAt}`, leastAt }
   }
 
   want(workers: number): readonly Order[] {
@@ -92,13 +98,9 @@ test('nobody is killed before its grace is over, and each at most once', () => {
     fc.property(fc.array(happenings, { maxLength: 60 }), (steps) => {
       const world = new World()
       for (const step of steps) play(world, step)
-      for (const { at, id, retiredAt } of world.kills) {
-        const startedAt = world.starts.findLast((start) => start.id === id && start.at <= at)?.at ?? 0
-        const least = retiredAt === undefined ? startedAt + rules.startMs : retiredAt + rules.graceMs
-        expect(at).toBeGreaterThanOrEqual(least)
-      }
-      const places = world.kills.filter(({ retiredAt }) => retiredAt !== undefined).map(({ id }) => id)
-      expect(new Set(places).size).toBe(places.length)
+      for (const { at, leastAt } of world.kills) expect(at).toBeGreaterThanOrEqual(leastAt)
+      const killed = world.kills.map(({ process }) => process)
+      expect(new Set(killed).size).toBe(killed.length)
     }),
   )
 })

@@ -21,6 +21,10 @@ export type PoolEvent =
       readonly to: number
       readonly reason: string
       readonly text: string
+      /** Jobs that the workers hold. */
+      readonly running: number
+      /** How late the event loop of one of them was, at the most. */
+      readonly loopDelayMs: number
     }
   | {
       readonly event: 'working'
@@ -165,7 +169,8 @@ export class Pool {
       return
     }
     this.#held = undefined
-    this.#parts.tell({ event: 'scaled', from, to: workers, reason, text })
+    const loopDelayMs = Math.round(this.#processes.sums().loopDelayMs)
+    this.#parts.tell({ event: 'scaled', from, to: workers, reason, text, running: this.running, loopDelayMs })
     this.#do({ type: 'wanted', workers, load: this.#processes.load() })
   }
 

@@ -29,9 +29,10 @@ export class Watched {
   #memory: Memory = noMemory
   #window: Window = []
   #answer: ScaleAnswer | undefined
-  /** Of the last reading that could be taken. */
+  /** The last that could be taken, of which depths, and when by the clock on the wall. */
   #reading: Reading | undefined
   #seen: readonly Depth[] = []
+  #at = 0
   #trouble: unknown
   readonly #first: Promise<void>
   /** When somebody asked last, by the clock that is never set back. */
@@ -105,19 +106,23 @@ export class Watched {
     if (to !== from) this.#log?.note({ at: this.#clock.now(), from, to, reason, text })
   }
 
-  #at = 0
+  /** At the start: no fewer than what runs takes, or a scaler that comes back would send them all home. */
+  #guess(depths: readonly Depth[]): number {
+    const { slots, min, max } = this.#ask
+    const running = depths.reduce((sum, depth) => sum + (depth.running ?? 0), 0)
+    return Math.min(max, Math.max(min, Math.ceil(running / slots)))
+  }
 
-  /** Undefined where it cannot be taken. */
+  /** Undefined where it cannot be taken. Nobody tells how many workers there are: who scales does as it was told, up to now. */
   async #read(): Promise<Reading | undefined> {
-    const { slots, min } = this.#ask
+    const { slots } = this.#ask
     try {
       this.#seen = await this.#depths(this.#ask.queues)
     } catch (error) {
       this.#trouble = error
       return undefined
     }
-    // Nobody tells how many there are: whoever scales does as it was told, up to now.
-    const workers = this.#memory.workers ?? min
+    const workers = this.#memory.workers ?? this.#guess(this.#seen)
     const blank = { workers, starting: 0, ended: null, failed: null, runMs: null }
     const reading = measure(this.#seen, blank, this.#clock.elapsed())
     this.#at = this.#clock.now()
