@@ -2,7 +2,7 @@
 import { type } from 'arktype'
 import * as v from 'valibot'
 import { z } from 'zod'
-import type { Handle, Task } from '../src/index.ts'
+import type { Depth, Handle, Task, Totals } from '../src/index.ts'
 import { discard, endedJob, offload, retry, schedule, snooze, task } from '../src/index.ts'
 import { testQueue } from '../src/testing/index.ts'
 
@@ -197,4 +197,14 @@ export async function whatFollowsTakesAnEndedJob(): Promise<void> {
   await queue.enqueue(withZod, input, { onDone: withZod })
   // @ts-expect-error it takes something else than an ended job
   task('t', { input: z.null(), onDone: { task: withZod }, run: () => 1 })
+}
+
+export async function whatCannotBeToldIsNull(): Promise<void> {
+  const [one] = await queue.queues()
+  yes<Same<typeof one, Depth | undefined>>()
+  yes<Same<Depth['waitingBytes'], number | null>>()
+  yes<Same<Depth['totals'], Totals | null>>()
+  offload({ url: 'memory:', tasks: [], limits: { waiting: 1, waitingBytes: { mail: 1_000_000 } } })
+  // @ts-expect-error a number of bytes, not a text
+  offload({ url: 'memory:', tasks: [], limits: { waitingBytes: '1 MB' } })
 }

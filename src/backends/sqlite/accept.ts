@@ -1,4 +1,4 @@
-import type { Accepted, Room } from '../../broker.ts'
+import type { Accepted, Amount, Room } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
 import { arrivalOf } from '../../job/past.ts'
 import { rank } from '../../job/priority.ts'
@@ -22,16 +22,16 @@ export function accept(step: Step, jobs: readonly Job[], room: Room | undefined)
 
 /** Whether there is room for all of them. */
 function fits(step: Step, jobs: readonly Job[], room: Room): boolean {
-  const coming = new Map<string, { jobs: number; bytes: number }>()
+  const coming = new Map<string, { readonly limit: Amount; jobs: number; bytes: number }>()
   for (const { queue, payload } of jobs) {
-    const sum = coming.get(queue) ?? { jobs: 0, bytes: 0 }
+    const sum = coming.get(queue) ?? { limit: room(queue), jobs: 0, bytes: 0 }
     sum.jobs++
-    if (room(queue).bytes !== Number.POSITIVE_INFINITY) sum.bytes += Buffer.byteLength(payload)
+    if (sum.limit.bytes !== Number.POSITIVE_INFINITY) sum.bytes += Buffer.byteLength(payload)
     coming.set(queue, sum)
   }
-  return [...coming].every(([queue, sum]) => {
-    const [waiting, limit] = [step.waitingIn(queue), room(queue)]
-    return waiting.jobs + sum.jobs <= limit.jobs && waiting.bytes + sum.bytes <= limit.bytes
+  return [...coming].every(([queue, { limit, jobs: more, bytes }]) => {
+    const waiting = step.waitingIn(queue)
+    return waiting.jobs + more <= limit.jobs && waiting.bytes + bytes <= limit.bytes
   })
 }
 
