@@ -7,7 +7,7 @@ import { jobStates } from '../job/job.ts'
  * jobs that are `forgotten`, and those that ended one way and no longer stand so: forgotten, or revived. Totals are made of these,
  * so that they cost nothing where jobs come, run and are done. Stores may keep the position: only ever add at the end.
  */
-export const counted = [
+export const counted: readonly Counted[] = [
   ...jobStates,
   'bytes',
   'failed',
@@ -15,9 +15,9 @@ export const counted = [
   'wasDone',
   'wasDead',
   'wasCancelled',
-] as const
+]
 
-export type Counted = (typeof counted)[number]
+export type Counted = JobState | 'bytes' | 'failed' | 'forgotten' | 'wasDone' | 'wasDead' | 'wasCancelled'
 
 /** How many of it are in a queue, or were. */
 export type CountOf = (what: Counted) => number
