@@ -58,6 +58,7 @@ function buildCopy(): string {
   for (const name of copied) cpSync(join(root, name), join(copy, name), { recursive: true })
   symlinkSync(modules, join(copy, 'node_modules'), 'junction')
   succeed(copy, join(modules, '.bin/tsc'), '-p', 'tsconfig.build.json')
+  succeed(root, process.execPath, 'scripts/web.ts', join(copy, 'dist/dashboard/page'))
   return copy
 }
 
@@ -139,6 +140,31 @@ test('an installed package brings the program, which knows the queue', () => {
 
 test('an installed package types the round trip', () => {
   expect(typeCheck('good.ts', roundTrip)).toEqual({ status: 0, output: '' })
+})
+
+test('an installed package serves the dashboard, typed, with its page', () => {
+  const board = `
+import { createServer } from 'node:http'
+import { offload } from 'offload'
+import { dashboard } from 'offload/dashboard'
+
+const queue = offload({ url: 'sqlite:offload.db', tasks: [] })
+const board = dashboard(queue, { authorize: (request, action) => request.method === 'GET' && action === 'view' })
+createServer((req, res) => board.node(req, res))
+const page = await board(new Request('http://shop/offload/'))
+const html = (await page?.text()) ?? ''
+const [, script = ''] = /src="\\.\\/([^"]+)"/.exec(html) ?? []
+const file = await board(new Request('http://shop/offload/' + script))
+const jobs = await board(new Request('http://shop/offload/api/jobs'))
+console.log(page?.status, file?.headers.get('content-type'), (await jobs?.text())?.includes('hello'))
+await queue.close()
+`
+  expect(typeCheck('board.ts', board)).toEqual({ status: 0, output: '' })
+  writeFileSync(join(project, 'board.mjs'), board)
+  expect(run(project, process.execPath, 'board.mjs')).toMatchObject({
+    status: 0,
+    output: '200 text/javascript; charset=utf-8 true\n',
+  })
 })
 
 test('an installed package types a page, which knows nothing of Node', () => {

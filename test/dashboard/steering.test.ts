@@ -198,6 +198,21 @@ describe.skipIf(lacksBrowser)('a person steers', () => {
     await hides(page, 'The server of this page does not answer')
   })
 
+  test('a session that ends is told, and the page goes on when there is one again', async () => {
+    let isIn = true
+    const board = await openBoard(shop.queue, { authorize: () => isIn })
+    onTestFinished(() => board.close())
+    const { page } = await look(`${board.url}#/jobs`)
+    isIn = false
+    await page.getByRole('button', { name: 'Refresh' }).click()
+    await shows(page, /this request may not do this here.*FORBIDDEN/)
+    await page.goto(`${board.url}#/queues`)
+    await shows(page, 'The server of this page does not answer')
+    isIn = true
+    await hides(page, 'The server of this page does not answer')
+    await page.context().close()
+  })
+
   test('read-only, and for who may only look, there is no button that does anything', async () => {
     const [id] = await die('nobody')
     for (const options of [

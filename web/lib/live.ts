@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { Live, LiveTrouble, LiveWorkers, Sample } from '../../src/dashboard/shapes.ts'
+import { openStream } from './stream.ts'
 
 const MOST_KEPT = 300
 
@@ -25,14 +26,15 @@ const nothing: LiveState = {
 export function useLive(withWorkers = false): LiveState {
   const [state, setState] = useState(nothing)
   useEffect(() => {
-    let stream: EventSource | undefined
+    const path = `live${withWorkers ? '?workers' : ''}`
+    let end: (() => void) | undefined
     const close = (): void => {
-      stream?.close()
-      stream = undefined
+      end?.()
+      end = undefined
     }
     const open = (): void => {
       if (document.hidden) close()
-      else stream ??= listen(withWorkers, setState)
+      else end ??= openStream(path, (stream) => listen(stream, setState))
     }
     open()
     document.addEventListener('visibilitychange', open)
@@ -44,11 +46,7 @@ export function useLive(withWorkers = false): LiveState {
   return state
 }
 
-function listen(
-  withWorkers: boolean,
-  setState: (change: (before: LiveState) => LiveState) => void,
-): EventSource {
-  const stream = new EventSource(`api/live${withWorkers ? '?workers' : ''}`)
+function listen(stream: EventSource, setState: (change: (before: LiveState) => LiveState) => void): void {
   const on = <Value>(
     name: string,
     change: (value: Value) => (before: LiveState) => Partial<LiveState>,
@@ -66,5 +64,4 @@ function listen(
   on<LiveWorkers>('workers', (workers) => () => ({ workers }))
   on<LiveTrouble>('trouble', (trouble) => () => ({ trouble }))
   stream.addEventListener('error', () => setState((before) => ({ ...before, isLost: true })))
-  return stream
 }

@@ -5,6 +5,7 @@ import { attempt } from '../lib/act.ts'
 import { get, post } from '../lib/api.ts'
 import { to } from '../lib/route.ts'
 import { useMay } from '../lib/session.ts'
+import { openStream } from '../lib/stream.ts'
 import { useData } from '../lib/use-data.ts'
 import { duration } from '../lib/words.ts'
 import { CarriedParts } from '../parts/carried.tsx'
@@ -175,22 +176,23 @@ function useEvents(path: string, reload: () => void): readonly Told[] {
   const [told, setTold] = useState<readonly Told[]>([])
   const waiting = useRef<ReturnType<typeof setTimeout>>(undefined)
   useEffect(() => {
-    const stream = new EventSource(`api/${path}/events`)
     let isSecond = false
-    stream.addEventListener('state', () => {
-      if (isSecond) reload()
-      isSecond = true
-    })
-    stream.addEventListener('event', ({ data }) => {
-      const event = JSON.parse(data) as Told
-      setTold((before) => [event, ...before].slice(0, MOST_TOLD))
-      if (event.type === 'progress') return
-      clearTimeout(waiting.current)
-      waiting.current = setTimeout(reload, 100)
+    const end = openStream(`${path}/events`, (stream) => {
+      stream.addEventListener('state', () => {
+        if (isSecond) reload()
+        isSecond = true
+      })
+      stream.addEventListener('event', ({ data }) => {
+        const event = JSON.parse(data) as Told
+        setTold((before) => [event, ...before].slice(0, MOST_TOLD))
+        if (event.type === 'progress') return
+        clearTimeout(waiting.current)
+        waiting.current = setTimeout(reload, 100)
+      })
     })
     return () => {
       clearTimeout(waiting.current)
-      stream.close()
+      end()
     }
   }, [path, reload])
   return told

@@ -26,7 +26,11 @@ export function LiveTroubles({
   if (!isLost && title === undefined) return null
   return (
     <div class="trouble" role="alert">
-      <p>{isLost ? 'The server of this page does not answer. It is tried again by itself.' : title}</p>
+      <p>
+        {isLost
+          ? 'The server of this page does not answer, or lets you in no more. It is tried again by itself.'
+          : title}
+      </p>
     </div>
   )
 }
