@@ -99,6 +99,8 @@ ${TURNS} turns of 10,000 jobs are watched and as many are not, in alternation, a
 the quickest tenth, which other work on the machine disturbs least. Logs: pino at \`info\` to nowhere, a line for each job, 100 a second at most. Metrics: scraped once a second. Traces: a real SDK with
 a batch processor and an exporter that does nothing, which traces each job, or with \`sample: 0.01\` one in a hundred. All: logs, metrics and one trace in a hundred. Made by \`npm run bench -- observe\`.
 
+Of \`nothing\`, which is measured like the others, each change is noise: where its quartiles are far apart, other work was on the machine, and only the calls alone say something.
+
 ${table(['store', 'watched by', 'CPU µs a job without', 'with', 'change', 'quartiles', 'of the quickest'], rows)}
 
 ## The calls alone
