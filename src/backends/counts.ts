@@ -2,22 +2,16 @@ import type { Depth, Totals } from '../broker.ts'
 import type { JobState } from '../job/job.ts'
 import { jobStates } from '../job/job.ts'
 
+const besideStates = ['bytes', 'failed', 'forgotten', 'wasDone', 'wasDead', 'wasCancelled'] as const
+
+export type Counted = JobState | (typeof besideStates)[number]
+
 /**
  * What a database counts of each queue: jobs by state, the `bytes` that wait, attempts that `failed` and are followed by another,
  * jobs that are `forgotten`, and those that ended one way and no longer stand so: forgotten, or revived. Totals are made of these,
  * so that they cost nothing where jobs come, run and are done. Stores may keep the position: only ever add at the end.
  */
-export const counted: readonly Counted[] = [
-  ...jobStates,
-  'bytes',
-  'failed',
-  'forgotten',
-  'wasDone',
-  'wasDead',
-  'wasCancelled',
-]
-
-export type Counted = JobState | 'bytes' | 'failed' | 'forgotten' | 'wasDone' | 'wasDead' | 'wasCancelled'
+export const counted: readonly Counted[] = [...jobStates, ...besideStates]
 
 /** How many of it are in a queue, or were. */
 export type CountOf = (what: Counted) => number
