@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { dashboard as boardOf } from '../../dashboard/dashboard.ts'
 import { OffloadError } from '../../job/errors.ts'
 import type { Offload } from '../../offload.ts'
 import type { Call } from '../call.ts'
@@ -49,6 +48,8 @@ async function serve(call: Call, queue: Offload): Promise<number> {
   signals.onForced = () => call.terminal.note('ended by force')
   await queue.ready()
   const door = new Door(BASE, () => tellLink('opened; for another browser'))
+  // No other command waits for its modules.
+  const { dashboard: boardOf } = await import('../../dashboard/dashboard.ts')
   const board = boardOf(queue, {
     base: BASE,
     readOnly: call.flag('read-only'),
