@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { DeadGroup, DeadSelection, DeadPage as DeadStretch } from '../../src/dashboard/shapes.ts'
+import type { DeadGroup, DeadSelection } from '../../src/dashboard/shapes.ts'
 import { purgeLater, redrive } from '../lib/act.ts'
 import { nameOf, useGroups } from '../lib/dead-groups.ts'
 import type { Route } from '../lib/route.ts'
