@@ -91,10 +91,10 @@ function steady(output: string, folder: string): string {
     .replaceAll(folder, '/app')
     .replaceAll(root, '/app/node_modules/offload')
     .replace(
-      /\b(now|\d+ s ago)( {2,}|$)/gm,
+      /\b(now|\d+ (?:s|min) ago)( {2,}|$)/gm,
       (_, time: string, gap: string) => `2 s ago${gap.slice(7 - time.length)}`,
     )
-    .replace(/\b(now|\d+ s ago)\b/g, '2 s ago')
+    .replace(/\b(now|\d+ (?:s|min) ago)\b/g, '2 s ago')
     .replace(/\bin \d+ (?:d|h|min|s|ms)\b( {2,})?/g, (all, gap: string | undefined) =>
       gap === undefined ? 'in 5 d' : 'in 5 d'.padEnd(all.length),
     )

@@ -7,4 +7,4 @@ const squeezed = (text: string): string => text.replace(/[ \t]+/g, ' ')
 test('the page shows what the program prints', async () => {
   const markdown = readFileSync(page, 'utf8')
   expect(squeezed(await withOutput(markdown))).toBe(squeezed(markdown))
-}, 60_000)
+}, 120_000)
