@@ -7,6 +7,8 @@ import { silentLogger } from '../../src/log.ts'
 import { LeastPowerServer } from '../../src/testing/index.ts'
 
 const PAUSE_MS = 20
+/** The prefix of keys that a test may say to be of an older release. */
+export const OLDER = 'older'
 
 /** What each exchange with the server is known by on the wire, in lower case: the scripts, and the commands beside them. */
 export const exchanges: readonly (readonly [name: string, word: string])[] = [
@@ -67,6 +69,7 @@ export class Crowd implements AsyncDisposable {
       this.#again(() => this.#acts(reader)),
       this.#again(() => this.#listens(reader)),
       this.#again(() => this.#opens()),
+      this.#again(() => this.#brings()),
       this.#again(() => this.#schedules(clockwork)),
       this.#again(() => this.#sends(joined)),
     ]
@@ -85,6 +88,7 @@ export class Crowd implements AsyncDisposable {
 
   async #reads(queue: Offload): Promise<void> {
     await queue.depth()
+    await queue.queues()
     await queue.find({ limit: 5 })
     await queue.get('job-1')
   }
@@ -109,6 +113,12 @@ export class Crowd implements AsyncDisposable {
     await using queue = this.#open({})
     await queue.ready()
     await this.#cancels(queue)
+  }
+
+  /** Keys that are said to be of an older release are brought forward. */
+  async #brings(): Promise<void> {
+    await using queue = this.#open({ url: `${this.#url}/0?prefix=${OLDER}` })
+    await queue.ready()
   }
 
   async #schedules(queue: Offload): Promise<void> {
