@@ -58,7 +58,7 @@ export class Circuits {
   }
 
   #tell(queue: string, state: CircuitState, now: number): void {
-    const { clock, logger, onChange } = this.#parts
+    const { logger, onChange } = this.#parts
     if (state.type === 'closed')
       logger.warn({ queue }, `queue ${queue} is at full speed again: a probe ended well`)
     if (state.type !== 'open') return
@@ -67,7 +67,16 @@ export class Circuits {
       { queue, waitMs },
       `too many attempts fail: queue ${queue} is slowed here, one job is tried in ${waitMs} ms`,
     )
-    clock.after(waitMs, () => onChange(queue))
+    this.#wake(queue, state.until)
     onChange(queue)
+  }
+
+  /** Timers may come a little early: nothing else would wake a queue that is open. */
+  #wake(queue: string, until: number): void {
+    const { clock, onChange } = this.#parts
+    clock.after(Math.max(1, Math.ceil(until - clock.elapsed())), () => {
+      if (clock.elapsed() < until) this.#wake(queue, until)
+      else onChange(queue)
+    })
   }
 }
