@@ -43,6 +43,7 @@ test('whoever looks sees what each worker runs, and no more of it once it has st
     queues: ['default'],
   })
   expect(seen?.attempts).toMatchObject([{ jobId: id, task: 'held', attempt: 1 }])
+  expect(seen?.attempts[0]?.leaseUntil).toBeGreaterThan(seen?.seenAt ?? Number.NaN)
   free?.()
   await until(async () =>
     expect((await looker.workers())[0]).toMatchObject({ running: 0, ended: { done: 1 } }),

@@ -222,3 +222,24 @@ test('options that mean nothing are refused', () => {
   for (const options of [{ sample: 2 }, { sample: Number.NaN }, { across: 'both' as 'link' }])
     expect(() => tracing(options)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
 })
+
+test('what comes after the end of a traced run is in no trace: listeners, and the next job that is left out', async () => {
+  startSdk()
+  const seen: (string | undefined)[] = []
+  const active = () => trace.getActiveSpan()?.spanContext().traceId
+  const looks = task('looks', {
+    input: z.object({}),
+    run: async () => {
+      await null
+      seen.push(active())
+    },
+  })
+  await using queue = open({ tasks: [looks], observe: [tracing({ sample: 0 })] })
+  await request(() => queue.enqueue(looks, {}))
+  await queue.enqueue(looks, {})
+  const told: (string | undefined)[] = []
+  queue.work({ concurrency: 1 }).on('done', () => told.push(active()))
+  await vi.waitFor(() => expect(told).toHaveLength(2))
+  expect(seen).toEqual([traceOf(spans('process default')[0]), undefined])
+  expect(told).toEqual([undefined, undefined])
+})

@@ -2,6 +2,7 @@ import type { Beat, Claim } from '../broker.ts'
 import type { AbortedError } from '../job/errors.ts'
 import { AbortedError as Aborted } from '../job/errors.ts'
 import { encode } from '../job/payload.ts'
+import type { RunningAttempt } from '../presence/view.ts'
 
 const PROGRESS_BYTES = 4096
 const LOG_CHARS = 1000
@@ -11,6 +12,8 @@ const LOG_LINES = 100
 export class Attempt {
   readonly claim: Claim
   readonly startedAt: number
+  /** When its lease ends, as far as this worker knows. */
+  leaseUntil: number
   /** Why it was told to stop, if it was. */
   reason: AbortedError | undefined
   /** Told once, when the attempt is told to stop. */
@@ -22,6 +25,20 @@ export class Attempt {
   constructor(claim: Claim, startedAt: number) {
     this.claim = claim
     this.startedAt = startedAt
+    this.leaseUntil = claim.leaseUntil
+  }
+
+  /** How long the job could have started before it did; of one that was tried before, it is not known when it was due. */
+  get waitMs(): number | null {
+    const { job, attempt } = this.claim
+    return attempt > 1 ? null : Math.max(0, this.startedAt - Math.max(job.createdAt, job.runAt ?? 0))
+  }
+
+  /** As others see it. */
+  view(): RunningAttempt {
+    const { startedAt, leaseUntil } = this
+    const { job, attempt } = this.claim
+    return { jobId: job.id, task: job.task, queue: job.queue, attempt, startedAt, leaseUntil }
   }
 
   /** Made when a handler first asks: most never do. */

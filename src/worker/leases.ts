@@ -54,8 +54,9 @@ export class Leases {
   }
 
   async #renew(attempts: readonly Attempt[], waiting: readonly Claim[]): Promise<void> {
-    const { open, leaseMs, onLost, onTrouble } = this.#parts
+    const { open, clock, leaseMs, onLost, onTrouble } = this.#parts
     try {
+      const leaseUntil = clock.now() + leaseMs
       const beats = [...attempts.map((attempt) => attempt.beat()), ...waiting.map((claim) => ({ claim }))]
       const { broker } = await open()
       const states = await broker.renew(beats, leaseMs)
@@ -63,6 +64,7 @@ export class Leases {
         if (states[index] === 'cancelled') cancel(attempt)
         if (states[index] === 'lost')
           attempt.abort('LEASE_LOST', 'the lease was lost: the job is run elsewhere')
+        else attempt.leaseUntil = leaseUntil
       })
       const lost = waiting.filter((_, index) => states[attempts.length + index] === 'lost')
       if (lost.length > 0) onLost(new Set(lost))

@@ -1,24 +1,28 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 import { setImmediate } from 'node:timers'
 import type { SlotsDecision } from '../autoscale/policy/concurrency.ts'
 import type { Backend } from '../backend.ts'
 import type { Claim } from '../broker.ts'
 import type { Clock } from '../clock.ts'
-import { sleep } from '../clock.ts'
 import type { Duration } from '../duration.ts'
 import { toMs } from '../duration.ts'
 import type { Ending } from '../job/state.ts'
 import type { Logger } from '../log.ts'
 import type { Observer, WorkerState } from '../observe/observer.ts'
 import type { Beacon } from '../presence/beacon.ts'
-import { Spread } from '../presence/spread.ts'
 import type { Presence, WorkerView } from '../presence/view.ts'
 import type { AnyTask, Enqueue } from '../task.ts'
 import { Attempt } from './attempt.ts'
+import { Change } from './change.ts'
 import { Circuits } from './circuits.ts'
+import { ClaimBuffer } from './claim-buffer.ts'
+import type { ClaimLoopParts } from './claim-loop.ts'
+import { claimLoop } from './claim-loop.ts'
 import type { Surroundings } from './execute.ts'
 import { execute } from './execute.ts'
-import { fetchAhead, smoothed } from './fetch-ahead.ts'
+import { fetchAhead } from './fetch-ahead.ts'
+import { Figures } from './figures.ts'
 import { IsolatePool } from './isolate/pool.ts'
 import { Leases } from './leases.ts'
 import { BLOCKED_MS, watchLoop } from './loop-watch.ts'
@@ -67,8 +71,6 @@ type EventName = AttemptEnd | 'error'
 const TROUBLE = 'trouble'
 /** With more ends than this to store, nothing more is claimed. */
 const MOST_UNSETTLED = 2000
-/** Of a server that works on one call while this process works on what the last one brought, a few at a time are had sooner. */
-const MOST_OVERLAPPING = 250
 /** Handlers are started for at most so long before the event loop has its turn. */
 const TURN_MS = 10
 /** So many attempts that run are told of. */
@@ -92,16 +94,12 @@ export class Worker {
   readonly #leases: Leases
   readonly #trouble: Trouble
   readonly #circuits: Circuits
-  /** When the backend last answered each queue, by the clock's `elapsed()`. */
-  readonly #heardAt = new Map<string, number>()
-  #buffer: Claim[] = []
-  #meanRunMs: number | undefined
-  readonly #waits = new Spread()
-  readonly #runs = new Spread()
-  readonly #ends = { done: 0, failed: 0, dead: 0, lost: 0 }
-  #longestDelayMs = 0
+  readonly #figures = new Figures()
+  readonly #buffer = new ClaimBuffer()
+  readonly #change = new Change()
+  /** Runs in the context that this worker was started in, not in that of a handler: what follows its end is no part of its trace. */
+  readonly #outside = AsyncLocalStorage.snapshot()
   #starting = false
-  readonly #awaiting: (() => void)[] = []
   #stopped: Promise<void> | undefined
   #ended = false
 
@@ -145,30 +143,42 @@ export class Worker {
       logger: parts.logger,
       leaseMs: this.#leaseMs,
       tell: (end, event) => {
-        this.#ends[end]++
+        this.#figures.ended(end)
         this.#circuits.ended(end, event)
         this.#events.emit(end, event)
       },
       onTrouble,
       observer: parts.observer,
       logsAttempts: parts.logsAttempts === true,
-      onStored: () => this.#changed(),
+      onStored: () => this.#change.tell(),
     })
     this.#leases = new Leases({
       open: parts.open,
       clock: parts.clock,
       leaseMs: this.#leaseMs,
       running: this.#running,
-      waiting: () => this.#buffer,
-      onLost: (lost) => {
-        this.#buffer = this.#buffer.filter((claim) => !lost.has(claim))
-      },
+      waiting: () => this.#buffer.all(),
+      onLost: (lost) => this.#buffer.drop(lost),
       onTrouble,
       stopping: this.#stopping.signal,
     })
     this.#release = parts.clock.keepAlive()
+    const claiming: ClaimLoopParts = {
+      open: parts.open,
+      clock: parts.clock,
+      random: parts.random,
+      worker: parts.name,
+      leaseMs: this.#leaseMs,
+      wanted: (queue) => Math.min(this.#wanted(), this.#spareOf(queue)),
+      change: this.#change,
+      onTurn: (queue) => this.#figures.heard(queue, parts.clock.elapsed()),
+      onReached: () => this.#trouble.end(),
+      onClaims: (queue, claims) => this.#onClaims(queue, claims),
+      onTrouble,
+      stopping: this.#stopping.signal,
+    }
     this.#loops = Promise.all([
-      ...this.#queues.map((queue) => this.#claimLoop(queue)),
+      ...this.#queues.map((queue) => claimLoop(queue, claiming)),
       this.#leases.keep(),
       this.#leases.watchCancels(),
       parts.beside?.(this.#stopping.signal),
@@ -187,6 +197,7 @@ export class Worker {
 
   health(): Health {
     const { reason } = this.#trouble
+    const { meanRunMs: runMs } = this.#figures
     const state = this.#ended
       ? 'stopped'
       : this.#stopping.signal.aborted
@@ -197,8 +208,8 @@ export class Worker {
     return {
       state,
       running: this.#running.size,
-      buffered: this.#buffer.length,
-      ...(this.#meanRunMs === undefined ? {} : { runMs: this.#meanRunMs }),
+      buffered: this.#buffer.size,
+      ...(runMs === undefined ? {} : { runMs }),
       slots: this.#concurrency,
       ...(this.#tuner === undefined ? {} : { why: this.#tuner.decision }),
       ...(reason === undefined ? {} : { reason }),
@@ -213,37 +224,19 @@ export class Worker {
       queues: this.#queues,
       slots: this.#concurrency,
       unsettled: this.#settler.size,
-      unheardMs: this.#unheardMs(),
+      unheardMs: this.#figures.unheardMs(
+        this.#parts.clock.elapsed(),
+        new Set(this.#circuits.slowed().map(({ queue }) => queue)),
+      ),
     }
-  }
-
-  /** Of a queue that is slowed nothing is asked on purpose. */
-  #unheardMs(): number {
-    const slowed = new Set(this.#circuits.slowed().map(({ queue }) => queue))
-    const now = this.#parts.clock.elapsed()
-    const heard = [...this.#heardAt].map(([queue, at]) => (slowed.has(queue) ? now : at))
-    return now - Math.min(now, ...heard)
   }
 
   /** What it says of itself to the store. */
   #told(): Omit<WorkerView, keyof Presence> {
-    const elapsed = this.#parts.clock.elapsed()
-    const loopDelayMs = this.#longestDelayMs
-    this.#longestDelayMs = 0
-    const attempts = [...this.#running].slice(0, MOST_TOLD).map(({ claim: { job, attempt }, startedAt }) => ({
-      jobId: job.id,
-      task: job.task,
-      queue: job.queue,
-      attempt,
-      startedAt,
-    }))
     return {
       ...this.state(),
-      attempts,
-      ended: { ...this.#ends },
-      wait: this.#waits.read(elapsed),
-      run: this.#runs.read(elapsed),
-      loopDelayMs,
+      ...this.#figures.read(this.#parts.clock.elapsed()),
+      attempts: [...this.#running].slice(0, MOST_TOLD).map((attempt) => attempt.view()),
       slowed: this.#circuits.slowed(),
     }
   }
@@ -260,12 +253,12 @@ export class Worker {
 
   async #stop(timeoutMs: number): Promise<void> {
     this.#stopping.abort()
-    this.#changed()
+    this.#change.tell()
     await this.#releaseBuffer()
     const cancelLate = this.#parts.clock.after(timeoutMs, () => {
       for (const attempt of this.#running) attempt.abort('WORKER_STOPPED', 'the worker is stopping')
     })
-    while (this.#running.size > 0) await this.#change()
+    while (this.#running.size > 0) await this.#change.wait()
     cancelLate()
     await this.#loops
     await this.#parts.beacon?.end()
@@ -276,66 +269,33 @@ export class Worker {
   }
 
   async #releaseBuffer(): Promise<void> {
-    for (const claim of this.#buffer.splice(0)) this.#settler.settle(claim, { type: 'release' })
+    for (const claim of this.#buffer.empty()) this.#settler.settle(claim, { type: 'release' })
     await this.#settler.idle()
   }
 
-  /** Keeps the buffer filled from one queue. */
-  async #claimLoop(queue: string): Promise<void> {
-    const { clock, random, name } = this.#parts
-    const { signal } = this.#stopping
-    const hear = (): void => void this.#heardAt.set(queue, clock.elapsed())
-    for (let failures = 0; !signal.aborted; ) {
-      hear()
-      const limit = Math.min(this.#wanted(), this.#spareOf(queue))
-      if (limit < 1) {
-        await this.#change()
-        continue
-      }
-      try {
-        const { broker } = await this.#parts.open()
-        const most = broker.features.overlaps === true ? MOST_OVERLAPPING : limit
-        const onWaiting = (): void => {
-          hear()
-          this.#trouble.end()
-        }
-        const want = { limit: Math.min(limit, most), leaseMs: this.#leaseMs, worker: name, signal, onWaiting }
-        const claims = await broker.claim(queue, want)
-        failures = 0
-        this.#trouble.end()
-        this.#buffer.push(...claims)
-        this.#slow(queue)
-        this.#startSome()
-        await turn()
-      } catch (error) {
-        this.#trouble.begin(error)
-        await sleep(clock, random() * Math.min(5000, 100 * 2 ** failures++), signal)
-      }
-    }
+  #onClaims(queue: string, claims: readonly Claim[]): void {
+    this.#buffer.add(claims)
+    this.#slow(queue)
+    this.#startSome()
   }
 
   /** How many more jobs of a queue its circuit lets be at hand. */
   #spareOf(queue: string): number {
     const most = this.#circuits.most(queue)
     if (most === Number.POSITIVE_INFINITY) return most
-    const isOfQueue = ({ job }: Claim): boolean => job.queue === queue
-    const running = [...this.#running].filter(({ claim }) => isOfQueue(claim)).length
-    return most - running - this.#buffer.filter(isOfQueue).length
+    const running = [...this.#running].filter(({ claim }) => claim.job.queue === queue).length
+    return most - running - this.#buffer.countOf(queue)
   }
 
   #onCircuit(queue: string): void {
     this.#slow(queue)
-    this.#changed()
+    this.#change.tell()
   }
 
   /** Gives back what was claimed of a queue beyond what its circuit lets be at hand; it costs no attempt. */
   #slow(queue: string): void {
-    for (let over = -this.#spareOf(queue); over > 0; over--) {
-      const at = this.#buffer.findLastIndex(({ job }) => job.queue === queue)
-      const [claim] = at === -1 ? [] : this.#buffer.splice(at, 1)
-      if (claim === undefined) return
+    for (const claim of this.#buffer.newestOf(queue, -this.#spareOf(queue)))
       this.#settler.settle(claim, { type: 'release' })
-    }
   }
 
   get #concurrency(): number {
@@ -344,16 +304,16 @@ export class Worker {
 
   #onTuned(): void {
     this.#startSome()
-    this.#changed()
+    this.#change.tell()
   }
 
   /** How many more jobs to claim now: the free slots and what to have ahead, refilled below half. */
   #wanted(): number {
     if (this.#settler.size > MOST_UNSETTLED) return 0
     const free = this.#concurrency - this.#running.size
-    const ahead = fetchAhead(this.#concurrency, this.#meanRunMs, this.#leaseMs)
-    const missing = free + ahead - this.#buffer.length
-    return this.#buffer.length * 2 > free + ahead ? 0 : missing
+    const ahead = fetchAhead(this.#concurrency, this.#figures.meanRunMs, this.#leaseMs)
+    const missing = free + ahead - this.#buffer.size
+    return this.#buffer.size * 2 > free + ahead ? 0 : missing
   }
 
   /** Starts what the buffer holds and the slots allow. */
@@ -362,7 +322,7 @@ export class Worker {
     this.#starting = true
     const begun = performance.now()
     while (this.#running.size < this.#concurrency && !this.#stopping.signal.aborted) {
-      const claim = this.#buffer.shift()
+      const claim = this.#buffer.next()
       if (claim === undefined) break
       this.#start(new Attempt(claim, this.#parts.clock.now()))
       if (performance.now() - begun < TURN_MS) continue
@@ -370,7 +330,7 @@ export class Worker {
       break
     }
     this.#starting = false
-    if (this.#stopping.signal.aborted || this.#wanted() > 0) this.#changed()
+    if (this.#stopping.signal.aborted || this.#wanted() > 0) this.#change.tell()
   }
 
   #start(attempt: Attempt): void {
@@ -378,23 +338,24 @@ export class Worker {
     this.#tuner?.running(this.#running.size)
     const { clock, observer } = this.#parts
     const begun = clock.elapsed()
-    const waitMs = waitOf(attempt)
-    if (waitMs !== null) this.#waits.add(waitMs)
+    const { waitMs } = attempt
+    this.#figures.began(waitMs)
     const cancelTimeout = this.#armTimeout(attempt)
     const end = (ending: Ending): void => {
       cancelTimeout?.()
       const endedAt = clock.elapsed()
       const runMs = endedAt - begun
-      this.#meanRunMs = smoothed(this.#meanRunMs, runMs)
-      this.#runs.add(runMs)
+      this.#figures.ran(runMs)
       this.#tuner?.ended(ending, runMs)
       const run = observer && { waitMs, runMs, endedAt }
       if (attempt.hasReports) void this.#leases.report(attempt).then(() => this.#end(attempt, ending, run))
       else this.#end(attempt, ending, run)
     }
-    const work = (): void => execute(attempt, this.#around, end)
-    if (observer?.around === undefined) work()
-    else observer.around(attempt.claim, work)
+    if (observer?.around === undefined) execute(attempt, this.#around, end)
+    else
+      observer.around(attempt.claim, () =>
+        execute(attempt, this.#around, (ending) => this.#outside(end, ending)),
+      )
   }
 
   #armTimeout(attempt: Attempt): (() => void) | undefined {
@@ -413,7 +374,7 @@ export class Worker {
   }
 
   #onLate(ms: number): void {
-    this.#longestDelayMs = Math.max(this.#longestDelayMs, ms)
+    this.#figures.late(ms)
     if (ms < BLOCKED_MS || this.#running.size === 0) return
     const tasks = [...new Set([...this.#running].map(({ claim }) => claim.job.task))]
     this.#parts.logger.warn(
@@ -421,24 +382,4 @@ export class Worker {
       `the event loop was blocked for ${ms} ms while ${tasks.join(', ')} ran: give CPU-heavy tasks isolate: 'thread'`,
     )
   }
-
-  /** Resolves when a slot or the buffer may have changed. */
-  #change(): Promise<void> {
-    return new Promise((resolve) => this.#awaiting.push(resolve))
-  }
-
-  #changed(): void {
-    if (this.#awaiting.length === 0) return
-    for (const resolve of this.#awaiting.splice(0)) resolve()
-  }
-}
-
-/** How long a job could have started before it did; of one that was tried before, it is not known when it was due. */
-function waitOf({ claim: { job, attempt }, startedAt }: Attempt): number | null {
-  return attempt > 1 ? null : Math.max(0, startedAt - Math.max(job.createdAt, job.runAt ?? 0))
-}
-
-/** Lets timers and I/O have their turn: a store and handlers that answer at once would never give it. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

@@ -112,12 +112,13 @@ function Running({ workers }: { workers: readonly Worker[] }): JSX.Element {
           { title: 'Queue', isExtra: true },
           { title: 'Attempt', align: 'right' },
           { title: 'Started' },
+          { title: 'Lease ends', isExtra: true },
           { title: 'Worker' },
         ]}
         isEmpty={all.length === 0}
         empty="Nothing runs at this moment."
       >
-        {all.map(({ jobId, task, queue, attempt, startedAt, name }) => (
+        {all.map(({ jobId, task, queue, attempt, startedAt, leaseUntil, name }) => (
           <tr key={jobId}>
             <td>{task}</td>
             <td>
@@ -129,6 +130,9 @@ function Running({ workers }: { workers: readonly Worker[] }): JSX.Element {
             <td class="right">{attempt}</td>
             <td>
               <Time at={startedAt} />
+            </td>
+            <td class="extra">
+              <Time at={leaseUntil} />
             </td>
             <td>{name}</td>
           </tr>

@@ -27,7 +27,11 @@ function workerJson(view: WorkerView): object {
     ...view,
     startedAt: iso(view.startedAt),
     seenAt: iso(view.seenAt),
-    attempts: view.attempts.map((one) => ({ ...one, startedAt: iso(one.startedAt) })),
+    attempts: view.attempts.map((one) => ({
+      ...one,
+      startedAt: iso(one.startedAt),
+      leaseUntil: iso(one.leaseUntil),
+    })),
   }
 }
 
