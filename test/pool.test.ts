@@ -18,6 +18,7 @@ const fixture = (name: string): string => join(import.meta.dirname, `fixtures/cl
 
 interface Told {
   readonly event: string
+  readonly health?: string
   readonly worker?: number | undefined
   readonly pid?: number
   readonly [field: string]: unknown
@@ -208,6 +209,43 @@ test('workers that fall again and again are a crash loop: told, waited longer fo
     expect(retryInMs).toBeGreaterThanOrEqual(250 * 2 ** (Number(nth) - 1))
     expect(retryInMs).toBeLessThanOrEqual(500 * 2 ** (Number(nth) - 1))
   }
+  pool.child.kill('SIGTERM')
+  expect(await pool.ended).toMatchObject({ code: 0 })
+}, 60_000)
+
+test('the metrics of a pool are those of all its processes, and what those counted that ended stays', async () => {
+  const scene = new Scene()
+  const pool = scene.start('pool-tasks', '--min', '2', '--max', '2', '--concurrency', '2', '--health', '0')
+  const [first] = await until(pool, 2, { event: 'working' })
+  await scene.expectDone(await scene.queue(40, 20))
+  process.kill(first?.pid ?? 0, 'SIGTERM')
+  await until(pool, 3, { event: 'working' })
+  const [{ health } = {}] = await until(pool, 1, { event: 'started' })
+  const read = async (accept: string) => (await fetch(`${health}/metrics`, { headers: { accept } })).text()
+  for (const accept of ['text/plain', 'application/openmetrics-text']) {
+    const page = await read(accept)
+    expect(page).toContain('offload_attempts_total{queue="default",task="noted",outcome="done"} 40\n')
+    expect(page).toContain('offload_job_run_seconds_count{queue="default",task="noted"} 40\n')
+    expect(page).toContain('offload_worker_slots 4\n')
+    expect(page).toContain('offload_queue_jobs{queue="default",state="ready"} 0\n')
+  }
+  expect((await fetch(`${health}/readyz`)).status).toBe(200)
+  pool.child.kill('SIGTERM')
+  expect(await pool.ended).toMatchObject({ code: 0 })
+}, 60_000)
+
+test('a pool in which nobody works is not ready, and says why', async () => {
+  const scene = new Scene()
+  const pool = scene.start('pool-frail', '--min', '1', '--max', '1', '--health', '0')
+  await until(pool, 1, { event: 'crashed', isLoop: true })
+  const [{ health } = {}] = await until(pool, 1, { event: 'started' })
+  const answer = await fetch(`${health}/readyz`)
+  expect([answer.status, await answer.json()]).toEqual([
+    503,
+    expect.objectContaining({
+      detail: 'no worker process is at work: 1 of 1 crashed, and will be started again',
+    }),
+  ])
   pool.child.kill('SIGTERM')
   expect(await pool.ended).toMatchObject({ code: 0 })
 }, 60_000)

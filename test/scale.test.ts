@@ -1,8 +1,13 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
 import type { ScaleAnswer, ScaleOptions } from '../src/autoscale/index.ts'
 import { scaleRoutes, scaler } from '../src/autoscale/index.ts'
 import type { Depth } from '../src/index.ts'
+import { offload, task } from '../src/index.ts'
 import { Desk, tasks } from './cli/program.ts'
+
+const mail = task('mail', { queue: 'mail', input: z.object({}), run: () => {} })
+const other = task('other', { queue: 'other', input: z.object({}), run: () => {} })
 
 function depthOf(queue: string, more: Partial<Depth> = {}): Depth {
   return {
@@ -48,6 +53,7 @@ test('/scale tells how many are wanted, why, and what that was decided by', asyn
     reason: expect.any(String),
     text: expect.any(String),
     queues: ['mail', 'x'],
+    workers: null,
     ready: 30,
     running: 2,
     scheduled: 1,
@@ -55,6 +61,21 @@ test('/scale tells how many are wanted, why, and what that was decided by', asyn
     arrivalRate: null,
     finishRate: null,
   })
+})
+
+test('the workers that are there are counted: those that serve one of the queues and have not stopped', async () => {
+  const queue = offload({ url: 'memory:', tasks: [mail, other], presence: 100 })
+  onTestFinished(() => queue.close())
+  const answers = scaler(queue, { queues: ['mail'] })
+  onTestFinished(() => answers.close())
+  const seen = async (count: number) => {
+    while ((await answers.answer()).workers !== count) await new Promise(setImmediate)
+  }
+  await seen(0)
+  const [one] = [queue.work({ queues: ['mail'] }), queue.work(), queue.work({ queues: ['other'] })]
+  await seen(2)
+  await one?.stop()
+  await seen(1)
 })
 
 test('the query goes before the options, for queues and for numbers', async () => {

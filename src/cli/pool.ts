@@ -10,10 +10,13 @@ import { Pool } from '../autoscale/pool/pool.ts'
 import { askOf } from '../autoscale/scale/ask.ts'
 import { systemClock } from '../clock.ts'
 import { toMs } from '../duration.ts'
+import type { Check } from '../observe/health/health.ts'
+import type { ScalingLog } from '../presence/scaling.ts'
 import type { ScalingDecision } from '../presence/view.ts'
 import { hideSecrets } from '../secrets.ts'
 import type { Call } from './call.ts'
 import { usageError } from './call.ts'
+import type { OwnMetrics, PoolMetrics } from './pool-metrics.ts'
 import { POOL_MARK } from './pool-worker.ts'
 import type { Signals } from './signals.ts'
 import { span } from './times.ts'
@@ -41,46 +44,88 @@ export function poolPlan(call: Call): Plan | undefined {
   return plan
 }
 
-/** Runs worker processes until a signal; what each does is what this command line says. @throws USAGE_INVALID, WORKER_CRASHED */
-export async function runPool(shift: Shift, plan: Plan, signals: Signals): Promise<void> {
-  const { call, queue, stopTimeout } = shift
+/** Makes ready to run worker processes; what each does is what this command line says. @throws USAGE_INVALID */
+export async function poolOf(
+  shift: Shift,
+  plan: Plan,
+  register: OwnMetrics | undefined,
+): Promise<WorkerProcesses> {
   const queues = queuesOf(shift)
   if (queues.length === 0)
     throw usageError('the module does not tell its queues: name them, --queues default')
-  const cache = codeCache()
-  const log = queue.tellScaling({ queues, ...plan })
-  const pool = new Pool({
-    plan,
-    rules: { graceMs: toMs(stopTimeout, '--timeout') + BEYOND_MS, startMs: START_MS },
-    fork: () => startAgain(cache),
-    depths: () => Promise.all(queues.map((name) => queue.depth(name))),
-    tell(event) {
-      tell(call, event)
-      const decision = decisionOf(event)
-      if (decision !== undefined) log?.note(decision)
-    },
-    host: hostWatch(),
-    clock: systemClock,
-    random: Math.random,
-  })
-  signals.onForced = () => {
-    call.terminal.note('ended by force')
-    pool.kill()
-    cache.remove()
+  const metrics = register && new (await import('./pool-metrics.ts')).PoolMetrics(register)
+  return new WorkerProcesses(shift, plan, queues, metrics)
+}
+
+/** The worker processes of a command line. */
+export class WorkerProcesses {
+  /** Of all of them; undefined where nothing counts. */
+  readonly metrics: PoolMetrics | undefined
+  readonly #shift: Shift
+  readonly #plan: Plan
+  readonly #queues: readonly string[]
+  readonly #pool: Pool
+  readonly #cache = new CodeCache()
+  #log: ScalingLog | undefined
+
+  constructor(shift: Shift, plan: Plan, queues: readonly string[], metrics: PoolMetrics | undefined) {
+    const { queue, stopTimeout } = shift
+    this.#shift = shift
+    this.#plan = plan
+    this.#queues = queues
+    this.metrics = metrics
+    this.#pool = new Pool({
+      plan,
+      rules: { graceMs: toMs(stopTimeout, '--timeout') + BEYOND_MS, startMs: START_MS },
+      fork: () => this.#fork(),
+      depths: () => Promise.all(queues.map((name) => queue.depth(name))),
+      tell: (event) => this.#tell(event),
+      host: hostWatch(),
+      clock: systemClock,
+      random: Math.random,
+    })
   }
-  void signals.first.then((signal) => {
-    tellStopping(call, signal, pool.running)
-    pool.stop()
-  })
-  const ticking = new AbortController()
-  // With no worker there is none to tick the schedules that would make work for one.
-  const ticked = plan.min === 0 ? queue.schedules.tick(ticking.signal) : undefined
-  try {
-    await pool.run()
-  } finally {
-    ticking.abort()
-    await Promise.all([ticked, log?.end()])
-    cache.remove()
+
+  /** Whether any of them works. */
+  check(): Check {
+    const { idle } = this.#pool
+    return idle === undefined ? { name: 'workers' } : { name: 'workers', fault: idle }
+  }
+
+  /** Runs them until a signal. @throws WORKER_CRASHED */
+  async run(signals: Signals): Promise<void> {
+    const { call, queue } = this.#shift
+    signals.onForced = () => {
+      call.terminal.note('ended by force')
+      this.#pool.kill()
+      this.#cache.remove()
+    }
+    void signals.first.then((signal) => {
+      tellStopping(call, signal, this.#pool.running)
+      this.#pool.stop()
+    })
+    this.#log = queue.tellScaling({ queues: this.#queues, ...this.#plan })
+    const ticking = new AbortController()
+    // With no worker there is none to tick the schedules that would make work for one.
+    const ticked = this.#plan.min === 0 ? queue.schedules.tick(ticking.signal) : undefined
+    try {
+      await this.#pool.run()
+    } finally {
+      ticking.abort()
+      await Promise.all([ticked, this.#log?.end()])
+      this.#cache.remove()
+    }
+  }
+
+  #fork(): ChildProcess {
+    const child = startAgain(this.#cache)
+    return this.metrics?.watch(child) ?? child
+  }
+
+  #tell(event: PoolEvent): void {
+    tell(this.#shift.call, event)
+    const decision = decisionOf(event)
+    if (decision !== undefined) this.#log?.note(decision)
   }
 }
 
@@ -94,17 +139,26 @@ function decisionOf(event: PoolEvent): ScalingDecision | undefined {
 }
 
 /** Where workers keep their compiled code for the next: it starts in half the time, and a surge waits for nothing else. */
-function codeCache(): { readonly folder: string; readonly isOwn: boolean; remove(): void } {
-  const given = process.env.NODE_COMPILE_CACHE
-  if (given !== undefined) return { folder: given, isOwn: false, remove() {} }
-  const folder = mkdtempSync(join(tmpdir(), 'offload-code-'))
-  return { folder, isOwn: true, remove: () => rmSync(folder, { recursive: true, force: true }) }
+class CodeCache {
+  readonly #given = process.env.NODE_COMPILE_CACHE
+  #made: string | undefined
+
+  /** What a worker process is to have in its environment. */
+  env(): NodeJS.ProcessEnv {
+    const own = this.#given === undefined
+    this.#made ??= own ? mkdtempSync(join(tmpdir(), 'offload-code-')) : undefined
+    return { NODE_COMPILE_CACHE: this.#made ?? this.#given, [POOL_MARK]: this.#made ?? 'none' }
+  }
+
+  remove(): void {
+    if (this.#made !== undefined) rmSync(this.#made, { recursive: true, force: true })
+  }
 }
 
 /** This program with its own command line: marked, it runs jobs in one process. */
-function startAgain({ folder, isOwn }: ReturnType<typeof codeCache>): ChildProcess {
+function startAgain(cache: CodeCache): ChildProcess {
   return fork(process.argv[1] ?? '', process.argv.slice(2), {
-    env: { ...process.env, NODE_COMPILE_CACHE: folder, [POOL_MARK]: isOwn ? folder : 'none' },
+    env: { ...process.env, ...cache.env() },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
 }

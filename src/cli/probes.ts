@@ -2,12 +2,14 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Registry } from 'prom-client'
 import { NodeAsk, write } from '../http/adapters/wire.ts'
 import type { Answer } from '../http/answer.ts'
 import type { Ask } from '../http/ask.ts'
 import type { MetricsSource } from '../http/health.ts'
 import { healthRoutes, metricsRoutes, readyzAnswer } from '../http/health.ts'
 import { plainProblem, problemOf } from '../http/problem.ts'
+import type { Check } from '../observe/health/health.ts'
 import { Health } from '../observe/health/health.ts'
 import type { Observed, Observer } from '../observe/observer.ts'
 import type { Offload } from '../offload.ts'
@@ -32,6 +34,7 @@ export function addressOf(text: string | undefined): Address | undefined {
 
 /** What counts for the page of metrics. */
 export interface Counts extends MetricsSource {
+  readonly register: Registry
   /** To be told by a queue that is opened here. */
   readonly observer?: Observer
 }
@@ -42,9 +45,9 @@ export async function countsOf(own: Offload | undefined): Promise<Counts | undef
     const { register } = await import('prom-client')
     const { pageOf } = await import('../observe/metrics/page.ts')
     const page = (accept?: string) => pageOf(register, accept)
-    if (own !== undefined) return { page }
+    if (own !== undefined) return { page, register }
     const { metrics } = await import('../observe/metrics/index.ts')
-    return { page, observer: metrics({ register }) }
+    return { page, register, observer: metrics({ register }) }
   } catch (error) {
     if ((error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND') return undefined
     throw error
@@ -64,13 +67,16 @@ export class Probes {
     this.#health = health
   }
 
+  /** @param more checks of what `observed` does not know */
   static async listen(
     { host, port }: Address,
     observed: Observed,
     counts: MetricsSource | undefined,
+    more: () => readonly Check[],
   ): Promise<Probes> {
     const health = new Health(observed)
-    const readyz = async (ask: Ask): Promise<Answer> => readyzAnswer(await withoutSecrets(health), ask, true)
+    const readyz = async (ask: Ask): Promise<Answer> =>
+      readyzAnswer([...(await withoutSecrets(health)), ...more()], ask, true)
     const routes = [...healthRoutes('', true, readyz), ...metricsRoutes('', counts)]
     const answer = async (ask: Ask): Promise<Answer> => {
       const route = routes.find(({ path }) => path === ask.path)

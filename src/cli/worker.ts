@@ -10,6 +10,7 @@ import type { Call } from './call.ts'
 import type { Loaded } from './module.ts'
 import { nearest } from './nearest.ts'
 import type { OwnPool } from './pool-worker.ts'
+import type { Counts } from './probes.ts'
 import { whenOf } from './schedules.ts'
 import type { Signals } from './signals.ts'
 import { placeOf } from './store.ts'
@@ -44,8 +45,10 @@ export async function runUntilSignal(shift: Shift, { first }: Signals): Promise<
 }
 
 /** Runs jobs in this process until the pool that started it says so, or is gone. */
-export async function runInPool(shift: Shift, pool: OwnPool): Promise<void> {
+export async function runInPool(shift: Shift, pool: OwnPool, counts: Counts | undefined): Promise<void> {
   const { queue, stopTimeout } = shift
+  const metrics =
+    counts === undefined ? undefined : (await import('./pool-metrics.ts')).tellMetrics(counts.register)
   try {
     await queue.ready()
     if (pool.isRetired()) return
@@ -54,6 +57,7 @@ export async function runInPool(shift: Shift, pool: OwnPool): Promise<void> {
     await pool.retired
     await worker.stop({ timeout: stopTimeout })
     tellNoMore()
+    await metrics?.last()
   } finally {
     await queue.close()
   }

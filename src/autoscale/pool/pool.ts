@@ -96,6 +96,16 @@ export class Pool {
     return [...this.#processes.load().values()].reduce((sum, jobs) => sum + jobs, 0)
   }
 
+  /** Why nobody works although somebody should; undefined where somebody does, or nobody should. */
+  get idle(): string | undefined {
+    const there = staff(this.#crew)
+    if (there.length === 0 || there.some(({ phase }) => phase === 'working')) return undefined
+    const waiting = there.filter(({ phase }) => phase === 'waiting').length
+    return waiting === 0
+      ? 'no worker process is at work yet'
+      : `no worker process is at work: ${waiting} of ${there.length} crashed, and will be started again`
+  }
+
   /** Resolves when it was stopped and every worker has ended. @throws WORKER_CRASHED no worker can be started */
   async run(): Promise<void> {
     const { clock, plan } = this.#parts

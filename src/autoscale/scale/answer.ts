@@ -16,6 +16,8 @@ export interface ScaleAnswer {
   /** The reason in a sentence, with the figures. */
   readonly text: string
   readonly queues: readonly string[]
+  /** Workers that serve them and told of themselves lately, on all hosts. */
+  readonly workers: number | null
   readonly ready: number | null
   readonly running: number | null
   readonly scheduled: number | null
@@ -28,20 +30,22 @@ export interface ScaleAnswer {
 }
 
 export function answerOf(
-  { workers, reason, text }: Decision,
+  { workers: desired, reason, text }: Decision,
   reading: Reading,
   depths: readonly Depth[],
+  workers: number | null,
   window: Window,
   now: number,
 ): ScaleAnswer {
   const { ready, running, dueSoon, oldestAgeMs } = reading
   return {
     at: new Date(now).toISOString(),
-    desired: workers,
-    active: workers > 0,
+    desired,
+    active: desired > 0,
     reason,
     text,
     queues: depths.map(({ queue }) => queue),
+    workers,
     ready,
     running,
     scheduled: dueSoon,

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts'
 import { systemClock } from '../../clock.ts'
 import { OffloadError } from '../../job/errors.ts'
 import type { ScalerPlan, ScalingLog } from '../../presence/scaling.ts'
+import type { WorkerView } from '../../presence/view.ts'
 import type { ScaleAnswer } from './answer.ts'
 import type { Ask, ScaleOptions } from './ask.ts'
 import { askIn, askOf, keyOf } from './ask.ts'
@@ -12,6 +13,8 @@ import { Watched } from './watched.ts'
 export interface ScaleSource {
   depth(queue: string): Promise<Depth>
   queues(): Promise<readonly Depth[]>
+  /** Which are there; without, or where that cannot be told, there are taken to be as many as were wanted. */
+  workers?(): Promise<readonly Pick<WorkerView, 'queues' | 'state'>[]>
   /** Where others can see what is decided. */
   tellScaling?(plan: ScalerPlan): ScalingLog | undefined
 }
@@ -72,6 +75,7 @@ export class Scaler {
     const watched = new Watched(
       ask,
       (queues) => this.#depths(queues),
+      (queues) => this.#there(queues),
       this.#clock,
       this.#source.tellScaling?.(ask),
     )
@@ -87,6 +91,15 @@ export class Scaler {
       watched.close()
       this.#watched.delete(key)
     }
+  }
+
+  /** How many serve one of the queues. */
+  async #there(queues: readonly string[] | undefined): Promise<number | null> {
+    const all = await this.#source.workers?.().catch(() => undefined)
+    const serves = ({ state, queues: served }: Pick<WorkerView, 'queues' | 'state'>): boolean =>
+      (state === 'running' || state === 'degraded') &&
+      (queues === undefined || served.some((queue) => queues.includes(queue)))
+    return all?.filter(serves).length ?? null
   }
 
   #depths(queues: readonly string[] | undefined): Promise<readonly Depth[]> {

@@ -16,12 +16,16 @@ import { runMsOf, slide } from './rates.ts'
 /** Depths of the queues that are named, or of every queue that was ever used. */
 export type Depths = (queues: readonly string[] | undefined) => Promise<readonly Depth[]>
 
+/** How many workers that serve them are there; null where nobody tells. */
+export type There = (queues: readonly string[] | undefined) => Promise<number | null>
+
 const EVERY_MS = 1000
 
 /** Workers that are asked about: measured and decided on once a second, until it is closed. */
 export class Watched {
   readonly #ask: Ask
   readonly #depths: Depths
+  readonly #there: There
   readonly #clock: Clock
   readonly #log: ScalingLog | undefined
   readonly #closing = new AbortController()
@@ -32,6 +36,7 @@ export class Watched {
   /** The last that could be taken, of which depths, and when by the clock on the wall. */
   #reading: Reading | undefined
   #seen: readonly Depth[] = []
+  #seenWorkers: number | null = null
   #at = 0
   #trouble: unknown
   readonly #first: Promise<void>
@@ -39,10 +44,11 @@ export class Watched {
   askedAt: number
 
   /** @param log for others, who look at the store */
-  constructor(ask: Ask, depths: Depths, clock: Clock, log: ScalingLog | undefined) {
+  constructor(ask: Ask, depths: Depths, there: There, clock: Clock, log: ScalingLog | undefined) {
     this.#ask = ask
     this.#log = log
     this.#depths = depths
+    this.#there = there
     this.#clock = clock
     this.askedAt = clock.elapsed()
     this.#first = this.#look()
@@ -96,7 +102,7 @@ export class Watched {
     this.#memory = memory
     this.#reading = reading ?? this.#reading
     if (this.#reading === undefined) return
-    const answer = answerOf(decision, this.#reading, this.#seen, this.#window, this.#at)
+    const answer = answerOf(decision, this.#reading, this.#seen, this.#seenWorkers, this.#window, this.#at)
     this.#answer = reading === undefined ? { ...answer, blind: messageOf(this.#trouble) } : answer
     for (const listener of this.#listeners) listener(this.#answer)
   }
@@ -106,28 +112,36 @@ export class Watched {
     if (to !== from) this.#log?.note({ at: this.#clock.now(), from, to, reason, text })
   }
 
-  /** At the start: no fewer than what runs takes, or a scaler that comes back would send them all home. */
+  /** At the start: no fewer than there are, or than what runs takes, or a scaler that comes back would send them all home. */
   #guess(depths: readonly Depth[]): number {
     const { slots, min, max } = this.#ask
     const running = depths.reduce((sum, depth) => sum + (depth.running ?? 0), 0)
-    return Math.min(max, Math.max(min, Math.ceil(running / slots)))
+    return Math.min(max, Math.max(min, this.#seenWorkers ?? 0, Math.ceil(running / slots)))
   }
 
-  /** Undefined where it cannot be taken. Nobody tells how many workers there are: who scales does as it was told, up to now. */
+  /** Undefined where it cannot be taken. */
   async #read(): Promise<Reading | undefined> {
-    const { slots } = this.#ask
+    const { slots, queues } = this.#ask
     try {
-      this.#seen = await this.#depths(this.#ask.queues)
+      ;[this.#seen, this.#seenWorkers] = await Promise.all([this.#depths(queues), this.#there(queues)])
     } catch (error) {
       this.#trouble = error
       return undefined
     }
-    const workers = this.#memory.workers ?? this.#guess(this.#seen)
-    const blank = { workers, starting: 0, ended: null, failed: null, runMs: null }
+    const { workers, starting } = this.#staff()
+    const blank = { workers, starting, ended: null, failed: null, runMs: null }
     const reading = measure(this.#seen, blank, this.#clock.elapsed())
     this.#at = this.#clock.now()
     this.#window = slide(this.#window, reading)
     return { ...reading, runMs: runMsOf(this.#window, Math.max(1, workers) * slots) }
+  }
+
+  /** Where nobody tells how many there are, or none does although jobs run, whoever scales did as it was told. */
+  #staff(): Pick<Reading, 'workers' | 'starting'> {
+    const wanted = this.#memory.workers ?? this.#guess(this.#seen)
+    const isUntold = this.#seenWorkers === 0 && this.#seen.some(({ running }) => running !== 0)
+    if (this.#seenWorkers === null || isUntold) return { workers: wanted, starting: 0 }
+    return { workers: this.#seenWorkers, starting: Math.max(0, wanted - this.#seenWorkers) }
   }
 }
 

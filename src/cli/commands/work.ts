@@ -1,4 +1,5 @@
 import { checkName } from '../../job/id.ts'
+import type { Check } from '../../observe/health/health.ts'
 import type { Offload } from '../../offload.ts'
 import { offload } from '../../offload.ts'
 import type { WorkOptions } from '../../worker/work-plan.ts'
@@ -7,7 +8,7 @@ import type { Command } from '../command.ts'
 import { readableLogger } from '../logger.ts'
 import type { Loaded } from '../module.ts'
 import { loadModule } from '../module.ts'
-import { poolPlan, runPool } from '../pool.ts'
+import { poolOf, poolPlan } from '../pool.ts'
 import { ownPool } from '../pool-worker.ts'
 import type { Counts } from '../probes.ts'
 import { addressOf, countsOf, Probes } from '../probes.ts'
@@ -65,7 +66,7 @@ export const work: Command = {
     'change with its reason, and replaces those that crash.',
     '/readyz is 503, and says why, while it stops, cannot reach its backend, has stopped claiming, or was blocked. /metrics',
     'needs prom-client, and for a queue of the module what metrics() counts there.',
-    'Of a pool they are those of the process that starts the others.',
+    'Of a pool they are those of all its processes, together; it is not ready while none of them works.',
   ],
   async run(call) {
     // Jobs go on when nobody reads what is printed.
@@ -78,7 +79,7 @@ export const work: Command = {
     if (plan !== undefined && own === undefined) checkShared(placeOf(call).url)
     // The workers of a pool leave the port to the process that started them.
     const address = pool === undefined ? addressOf(call.text('health')) : undefined
-    const counts = address === undefined ? undefined : await countsOf(own)
+    const counts = call.text('health') === undefined ? undefined : await countsOf(own)
     const shift: Shift = {
       call,
       loaded,
@@ -88,17 +89,21 @@ export const work: Command = {
       stopTimeout: call.duration('timeout') ?? '20s',
     }
     if (pool !== undefined) {
-      await runInPool(shift, pool)
+      await runInPool(shift, pool, counts)
       return 0
     }
     const signals = heedSignals()
     signals.onForced = () => call.terminal.note('ended by force')
     let probes: Probes | undefined
     try {
-      if (address !== undefined) probes = await Probes.listen(address, shift.queue.observed, counts)
+      const processes = plan && (await poolOf(shift, plan, counts?.register))
+      if (address !== undefined) {
+        const more = (): readonly Check[] => (processes === undefined ? [] : [processes.check()])
+        probes = await Probes.listen(address, shift.queue.observed, processes?.metrics ?? counts, more)
+      }
       await begin(shift, plan, probes?.url)
-      if (plan === undefined) await runUntilSignal(shift, signals)
-      else await runPool(shift, plan, signals)
+      if (processes === undefined) await runUntilSignal(shift, signals)
+      else await processes.run(signals)
     } finally {
       await shift.queue.close()
       probes?.close()

@@ -8,7 +8,7 @@ import { LoopWatch } from './loop.ts'
 
 /** One thing that must be well for a process to do its work. */
 export interface Check {
-  readonly name: 'stopping' | 'backend' | 'claims' | 'loop'
+  readonly name: 'stopping' | 'backend' | 'claims' | 'loop' | 'workers'
   /** What is wrong, in words of ours; undefined when nothing is. */
   readonly fault?: string
   /** What the backend said: it may name hosts. */

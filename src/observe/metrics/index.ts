@@ -69,13 +69,13 @@ class Counted {
   readonly #measures: Measures
 
   constructor(name: InstrumentName, measures: Measures) {
-    const { help, kind, isAsked } = instruments[name]
+    const { help, kind, isAsked, isGreatest } = instruments[name]
     this.name = name
     this.#instrument = name
     this.help = help
     this.type = kind
     // The processes of a cluster tell the same of a store.
-    this.aggregator = isAsked ? 'max' : 'sum'
+    this.aggregator = isAsked || isGreatest ? 'max' : 'sum'
     this.#measures = measures
   }
 

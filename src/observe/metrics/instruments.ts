@@ -11,6 +11,8 @@ export interface Instrument {
   readonly bounds?: readonly number[]
   /** Asked of the backend when it is read. */
   readonly isAsked?: true
+  /** Of many processes the greatest value counts, not their sum. */
+  readonly isGreatest?: true
 }
 
 export type InstrumentName =
@@ -139,6 +141,7 @@ export const instruments: Readonly<Record<InstrumentName, Instrument>> = {
     kind: 'gauge',
     help: 'How late the event loop was since this was last read: quantiles, 1 is the worst',
     labels: ['quantile'],
+    isGreatest: true,
   },
   offload_http_request_seconds: {
     kind: 'histogram',
