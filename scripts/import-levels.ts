@@ -37,8 +37,10 @@ export const units: Unit[] = [
 
   { path: 'src/options.ts', level: 3, alsoImports: ['src/schedule/'] },
 
+  { path: 'src/lazy-backend.ts', level: 2 },
   { path: 'src/handle.ts', level: 4 },
-  { path: 'src/offload.ts', level: 4, alsoImports: ['src/handle.ts'] },
+  { path: 'src/steering.ts', level: 4, alsoImports: ['src/handle.ts'] },
+  { path: 'src/offload.ts', level: 4, alsoImports: ['src/handle.ts', 'src/steering.ts'] },
 
   { path: 'src/http/', level: 5 },
   { path: 'src/alerts/', level: 5 },

@@ -1,18 +1,18 @@
-import { randomFillSync, randomUUID } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Backend, BackendOptions } from './backend.ts'
+import type { BackendOptions } from './backend.ts'
 import { openBackend } from './backends/registry.ts'
 import type { Depth } from './broker.ts'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
-import type { Documents } from './documents.ts'
 import { toMs } from './duration.ts'
 import type { CancelVerdict, Handle } from './handle.ts'
 import { JobHandle } from './handle.ts'
-import { CapabilityError, OffloadError } from './job/errors.ts'
-import { checkName, idMaker } from './job/id.ts'
+import { OffloadError } from './job/errors.ts'
+import { idMaker } from './job/id.ts'
 import { DEFAULT_PAYLOAD_BYTES } from './job/payload.ts'
-import type { ActVerdict, DeadFilter, FindQuery, JobEvent, Ledger } from './ledger.ts'
+import { closed, LazyBackend } from './lazy-backend.ts'
+import type { DeadFilter, FindQuery, JobEvent } from './ledger.ts'
 import type { Logger } from './log.ts'
 import { defaultLogger, secretless } from './log.ts'
 import { attemptLog } from './observe/log/attempt-log.ts'
@@ -21,11 +21,9 @@ import { together } from './observe/observers.ts'
 import type { OffloadOptions } from './options.ts'
 import { byName, presenceOf, retentionOf, roomOf } from './options.ts'
 import { positive } from './positive.ts'
-import type { PresenceKind } from './presence/beacon.ts'
-import { Beacon, presenceKinds } from './presence/beacon.ts'
-import { rollCall, scalersOf } from './presence/roll.ts'
-import type { ScalerPlan } from './presence/scaling.ts'
-import { ScalingLog } from './presence/scaling.ts'
+import { Presences } from './presence/presences.ts'
+import type { ScalerPlan, ScalingLog } from './presence/scaling.ts'
+
 import type { ScalerView, WorkerView } from './presence/view.ts'
 import { powered } from './producer/powers.ts'
 import { Producer } from './producer/producer.ts'
@@ -35,6 +33,8 @@ import type { JobView } from './reading/view.ts'
 import { checkSchedules } from './schedule/schedule.ts'
 import { Schedules } from './schedule/schedules.ts'
 import { openedWith } from './schedule/upsert.ts'
+import type { BulkOptions } from './steering.ts'
+import { Steering } from './steering.ts'
 import type { AnyTask, EnqueueOptions, Task } from './task.ts'
 import type { WorkOptions } from './worker/work-plan.ts'
 import { Worker } from './worker/worker.ts'
@@ -47,11 +47,6 @@ export interface BulkItem<Input> {
 export type BulkAnswer<Result> =
   | { readonly status: 'accepted'; readonly handle: Handle<Result> }
   | { readonly status: 'rejected'; readonly error: unknown }
-
-export interface BulkOptions {
-  /** Told how many jobs were done so far. */
-  readonly onProgress?: (count: number) => void
-}
 
 const BULK = 500
 /** So many calls of as many jobs are made at once. */
@@ -74,8 +69,9 @@ export class Offload implements AsyncDisposable {
   readonly #logger: Logger
   readonly #logsAttempts: boolean
   readonly #payloadBytes: number
-  readonly #presenceMs: number | undefined
-  readonly #openBackend: () => Promise<Backend>
+  readonly #backend: LazyBackend
+  readonly #presences: Presences
+  readonly #steering: Steering
   readonly #producer: Producer
   readonly #reader: Reader
   readonly #workers: Worker[] = []
@@ -83,14 +79,12 @@ export class Offload implements AsyncDisposable {
   readonly observed: Observed
   /** Who is told of what this process does, for adapters that have something to tell. */
   readonly observer: Observer | undefined
-  #backend: Promise<Backend> | undefined
-  #backendName: string | undefined
   #closing: Promise<void> | undefined
 
   constructor(options: OffloadOptions, clock: Clock, random: () => number) {
     this.#tasks = byName(options.tasks)
     this.tasks = [...this.#tasks.values()]
-    for (const task of this.#tasks.values()) task.bind?.(async () => (await this.#open()).documents)
+    for (const task of this.#tasks.values()) task.bind?.(async () => (await this.#backend.open()).documents)
     this.#clock = clock
     this.#random = random
     this.#logger = secretless(options.logger ?? defaultLogger)
@@ -102,7 +96,6 @@ export class Offload implements AsyncDisposable {
       options.limits?.payloadBytes ?? DEFAULT_PAYLOAD_BYTES,
       'limits.payloadBytes',
     )
-    this.#presenceMs = presenceOf(options.presence)
     const timeoutMs = toMs(options.limits?.timeout ?? '5s', 'limits.timeout')
     const { url } = options
     if (typeof url !== 'string' && typeof url?.open !== 'function')
@@ -114,15 +107,24 @@ export class Offload implements AsyncDisposable {
       timeoutMs,
     }
     const schedules = checkSchedules(options.schedules ?? [], this.#tasks)
-    this.#openBackend = async () => {
+    this.#backend = new LazyBackend(async () => {
       const backend = await openBackend(url, options.ledger, backendOptions)
       await powered(backend, this.#tasks.values(), options.limits?.waitingBytes !== undefined)
       return openedWith(backend, schedules, { clock, payloadBytes: this.#payloadBytes })
-    }
+    })
+    const open = () => this.#backend.open()
+    const ledger = () => this.#backend.ledger()
+    this.#presences = new Presences({
+      open,
+      documents: (what) => this.#backend.documents(what),
+      clock,
+      everyMs: presenceOf(options.presence),
+    })
+    this.#steering = new Steering(ledger, clock)
     const newId = idMaker((bytes) => void randomFillSync(bytes))
     const room = roomOf(options.limits ?? {}, this.#payloadBytes)
     this.#producer = new Producer({
-      open: () => this.#open(),
+      open,
       clock,
       newId,
       tasks: this.#tasks,
@@ -131,20 +133,18 @@ export class Offload implements AsyncDisposable {
       timeoutMs,
       observer: this.observer,
     })
-    this.#reader = new Reader(
-      () => this.#ledger(),
-      clock,
-      (error) => this.#logger.warn({ error: String(error) }, 'a listener of follow() threw'),
+    this.#reader = new Reader(ledger, clock, (error) =>
+      this.#logger.warn({ error: String(error) }, 'a listener of follow() threw'),
     )
     this.observed = {
       queues: () => this.#depths(),
       workers: () => this.#workers.map((worker) => worker.state()),
-      backend: () => this.#backendName,
+      backend: () => this.#backend.name,
       isClosing: () => this.#closing !== undefined,
     }
     this.observer?.attach?.(this.observed)
     this.schedules = new Schedules({
-      open: () => this.#open(),
+      open,
       clock,
       random,
       logger: this.#logger,
@@ -156,7 +156,7 @@ export class Offload implements AsyncDisposable {
 
   /** What is in every queue; where no ledger knows them, in those that a task here goes to. */
   async #depths(): Promise<readonly Depth[]> {
-    const { broker, ledger } = await this.#open()
+    const { broker, ledger } = await this.#backend.open()
     if (ledger !== undefined) return ledger.depth()
     const queues = new Set([...this.#tasks.values()].map(({ queue }) => queue))
     return Promise.all([...queues].map((queue) => broker.depth(queue)))
@@ -164,7 +164,7 @@ export class Offload implements AsyncDisposable {
 
   /** Opens the backend now. @throws the coded error that says why it cannot be opened */
   async ready(): Promise<void> {
-    await this.#open()
+    await this.#backend.open()
   }
 
   /** Queues one job; resolves when it is durably accepted. @throws InputError, QueueFullError, BackendError, OffloadError */
@@ -225,75 +225,64 @@ export class Offload implements AsyncDisposable {
   }
 
   async depth(queue = 'default'): Promise<Depth> {
-    const { broker } = await this.#open()
+    const { broker } = await this.#backend.open()
     return broker.depth(queue)
   }
 
   /** What is in every queue that ever had a job, or is paused, by name. @throws CAPABILITY_MISSING where no ledger knows */
   async queues(): Promise<Depth[]> {
-    return [...(await (await this.#ledger()).depth())]
+    return [...(await (await this.#backend.ledger()).depth())]
   }
 
   /** The workers of all hosts that told of themselves in the last beats, by name. */
-  async workers(): Promise<WorkerView[]> {
-    return rollCall(await this.#documents('workers'), this.#clock.now())
+  workers(): Promise<WorkerView[]> {
+    return this.#presences.workers()
   }
 
   /** The autoscalers of all hosts that did, and what they decided lately. */
-  async scalers(): Promise<ScalerView[]> {
-    return scalersOf(await this.#documents('scalers'), this.#clock.now())
+  scalers(): Promise<ScalerView[]> {
+    return this.#presences.scalers()
   }
 
   /** Tells the store what an autoscaler decides, for `scalers()`; undefined where `presence` is off. */
   tellScaling(plan: ScalerPlan): ScalingLog | undefined {
-    const beacon = this.#beaconOf(presenceKinds.scalers)
-    return beacon && new ScalingLog(beacon, plan)
-  }
-
-  async #documents(what: string): Promise<Documents> {
-    const { documents, broker } = await this.#open()
-    if (documents !== undefined) return documents
-    throw new CapabilityError(
-      'CAPABILITY_MISSING',
-      `${broker.name} with ledger: 'none' remembers no ${what}: name a ledger to see them`,
-    )
+    return this.#presences.ofScaler(plan)
   }
 
   /** `cancelling`: its handler runs and was told by its signal. */
-  async cancel(id: string): Promise<CancelVerdict> {
-    const verdict = await this.#actOn('cancel', id)
-    return verdict === 'done' ? 'cancelled' : (verdict as CancelVerdict)
+  cancel(id: string): Promise<CancelVerdict> {
+    return this.#steering.cancel(id)
   }
 
   /** Queues a dead letter again, with all its attempts. False when the job is not dead. */
-  async retry(id: string): Promise<boolean> {
-    return (await this.#actOn('retry', id)) === 'done'
+  retry(id: string): Promise<boolean> {
+    return this.#steering.retry(id)
   }
 
   /** Queues the dead letters that fit again; answers how many. */
   redrive(filter: DeadFilter = {}, options: BulkOptions = {}): Promise<number> {
-    return this.#bulk('redrive', filter, options)
+    return this.#steering.bulk('redrive', filter, options)
   }
 
   /** Forgets the dead letters that fit; answers how many. */
   purge(filter: DeadFilter = {}, options: BulkOptions = {}): Promise<number> {
-    return this.#bulk('purge', filter, options)
+    return this.#steering.bulk('purge', filter, options)
   }
 
   /** Nothing more of the queue is started, anywhere, until resume(). */
-  async pause(queue = 'default'): Promise<void> {
-    await (await this.#ledger()).act({ type: 'pause', queue: checkName('queue', queue) })
+  pause(queue = 'default'): Promise<void> {
+    return this.#steering.queue('pause', queue)
   }
 
-  async resume(queue = 'default'): Promise<void> {
-    await (await this.#ledger()).act({ type: 'resume', queue: checkName('queue', queue) })
+  resume(queue = 'default'): Promise<void> {
+    return this.#steering.queue('resume', queue)
   }
 
   /** Starts a worker. @throws OPTION_INVALID */
   work(options: WorkOptions = {}): Worker {
     if (this.#closing !== undefined) throw closed()
     const worker = new Worker(options, {
-      open: () => this.#open(),
+      open: () => this.#backend.open(),
       clock: this.#clock,
       random: this.#random,
       logger: this.#logger,
@@ -301,7 +290,7 @@ export class Offload implements AsyncDisposable {
       enqueue: (task, input, enqueueOptions) => this.enqueue(task, input, enqueueOptions),
       resultBytes: this.#payloadBytes,
       name: `${hostname()}:${process.pid}`,
-      beacon: this.#beaconOf(presenceKinds.workers),
+      beacon: this.#presences.ofWorker(),
       observer: this.observer,
       logsAttempts: this.#logsAttempts,
       beside: (signal) => this.schedules.tick(signal),
@@ -313,6 +302,7 @@ export class Offload implements AsyncDisposable {
   /** Stops the workers, waits for the calls under way and closes the backend. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
+    this.#backend.seal()
     return this.#closing
   }
 
@@ -324,61 +314,7 @@ export class Offload implements AsyncDisposable {
     await Promise.all(this.#workers.map((worker) => worker.stop()))
     await this.#producer.idle()
     this.#reader.close()
-    const backend = await this.#backend?.catch(() => undefined)
-    await backend?.close()
+    await this.#backend.close()
     this.observer?.close?.()
   }
-
-  #beaconOf(kind: PresenceKind): Beacon | undefined {
-    if (this.#presenceMs === undefined) return undefined
-    const id = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`
-    return new Beacon({ open: () => this.#open(), clock: this.#clock, kind, id, everyMs: this.#presenceMs })
-  }
-
-  /** Opened once; tried anew after a failure. */
-  #open(): Promise<Backend> {
-    if (this.#backend !== undefined) return this.#backend
-    if (this.#closing !== undefined) return Promise.reject(closed())
-    const opening = this.#openBackend()
-    this.#backend = opening
-    opening.then(
-      ({ broker }) => {
-        this.#backendName = broker.name
-      },
-      () => {
-        if (this.#backend === opening) this.#backend = undefined
-      },
-    )
-    return opening
-  }
-
-  async #ledger(): Promise<Ledger> {
-    const { ledger, broker } = await this.#open()
-    if (ledger !== undefined) return ledger
-    throw new CapabilityError(
-      'CAPABILITY_MISSING',
-      `${broker.name} with ledger: 'none' remembers no jobs: name a ledger to read or steer them`,
-    )
-  }
-
-  async #actOn(type: 'cancel' | 'retry', id: string): Promise<ActVerdict | undefined> {
-    const { verdicts } = await (await this.#ledger()).act({ type, ids: [id] })
-    return verdicts[0]
-  }
-
-  async #bulk(type: 'redrive' | 'purge', filter: DeadFilter, { onProgress }: BulkOptions): Promise<number> {
-    const ledger = await this.#ledger()
-    const before = this.#clock.now() + 1
-    let done = 0
-    for (;;) {
-      const { count } = await ledger.act({ type, filter, before, limit: BULK })
-      done += count
-      if (count > 0) onProgress?.(done)
-      if (count < BULK) return done
-    }
-  }
-}
-
-function closed(): OffloadError {
-  return new OffloadError('CLOSED', 'this queue was closed')
 }

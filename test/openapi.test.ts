@@ -16,7 +16,7 @@ import * as v from 'valibot'
 import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { statusOf } from '../src/http/problem.ts'
-import { RouteTable } from '../src/http/routes.ts'
+import { RouteTable } from '../src/http/route-table.ts'
 import { Documented } from './documented.ts'
 
 const info = { title: 'Reports', version: '1.2.0' }

@@ -13,14 +13,19 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { findPrometheus } from '../scripts/servers/programs.ts'
 import { Prometheus } from '../scripts/servers/prometheus.ts'
+import { startRedis } from '../scripts/servers/redis.ts'
 import { silentLogger } from '../src/log.ts'
 import { instrumentNames, instruments } from '../src/observe/metrics/instruments.ts'
-import { needs } from './servers.ts'
+import { Desk, healthOf } from './cli/program.ts'
+import { block } from './fixtures/cli/blocking.ts'
+import { needs, own } from './servers.ts'
 
 const ops = join(import.meta.dirname, '../ops')
 const rules = readFileSync(join(ops, 'prometheus/offload.rules.yaml'), 'utf8')
 const dashboard = JSON.parse(readFileSync(join(ops, 'grafana/offload.json'), 'utf8'))
 
+const blocking = join(import.meta.dirname, 'fixtures/cli/blocking.ts')
+const redis = await needs('redis', startRedis)
 const found = await needs('prometheus', async () => {
   const path = findPrometheus()
   return path === undefined ? undefined : { path, stop: async () => {} }
@@ -144,6 +149,43 @@ describe.skipIf(found === undefined)('a real Prometheus', () => {
     ).toBeGreaterThan(5)
     expect(await valueIn(prometheus, 'offload_queue_jobs{queue="stuck",state="ready"}')).toBeGreaterThan(0)
   }, 90_000)
+
+  test.skipIf(redis === undefined)(
+    'tells of a blocked loop and its lost leases, of a backend that is away, and that it is back',
+    async () => {
+      const server = await own('redis', () => startRedis())
+      const desk = new Desk()
+      const env = { OFFLOAD_URL: server.url }
+      const workers = [1, 2].map(() => desk.start(['work', blocking, '--lease', '1s', '--health', '0'], env))
+      const targets = await Promise.all(workers.map(healthOf))
+      const prometheus = await Prometheus.start({
+        targets: targets.map((url) => new URL(url).host),
+        rules: hastened(rules),
+      })
+      if (prometheus === undefined) throw new Error('no Prometheus')
+      onTestFinished(() => prometheus.stop())
+      const firing = async (): Promise<unknown[]> => {
+        const { alerts } = (await prometheus.ask('alerts')) as { alerts: Alert[] }
+        return alerts.filter(({ state }) => state === 'firing').map(({ labels }) => labels.alertname)
+      }
+
+      const queue = offload({ url: server.url, tasks: [block], logger: silentLogger })
+      onTestFinished(() => queue.close())
+      await vi.waitFor(
+        async () => {
+          await queue.enqueue(block, { ms: 2500 })
+          expect(await firing()).toEqual(expect.arrayContaining(['OffloadLoopBlocked', 'OffloadLeasesLost']))
+        },
+        { timeout: 60_000, interval: 2000 },
+      )
+
+      await server.kill()
+      await vi.waitFor(async () => expect(await firing()).toContain('OffloadBackendAway'), patience)
+      await server.restart()
+      await vi.waitFor(async () => expect(await firing()).not.toContain('OffloadBackendAway'), patience)
+    },
+    180_000,
+  )
 })
 
 const patience = { timeout: 60_000, interval: 500 }

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
+import { depthOf } from '../lab/depth-of.ts'
 import type { ScaleAnswer, ScaleOptions } from '../src/autoscale/index.ts'
 import { scaleRoutes, scaler } from '../src/autoscale/index.ts'
 import type { Depth } from '../src/index.ts'
@@ -8,22 +9,6 @@ import { Desk, tasks } from './cli/program.ts'
 
 const mail = task('mail', { queue: 'mail', input: z.object({}), run: () => {} })
 const other = task('other', { queue: 'other', input: z.object({}), run: () => {} })
-
-function depthOf(queue: string, more: Partial<Depth> = {}): Depth {
-  return {
-    queue,
-    ready: 0,
-    running: 0,
-    scheduled: 0,
-    dead: 0,
-    oldestAgeMs: null,
-    waitingBytes: 0,
-    totals: null,
-    paused: false,
-    exact: true,
-    ...more,
-  }
-}
 
 /** The routes on queues that are as a test says. */
 function routes(depths: () => Promise<Depth[]>, options: ScaleOptions = {}) {

@@ -8,10 +8,11 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Browser } from 'playwright-core'
 import { chromium } from 'playwright-core'
 import { findChromium, noChromium } from '../../scripts/chromium.ts'
+import { startRedis } from '../../scripts/servers/redis.ts'
 import { buildPage } from '../../scripts/web.ts'
 import { machine, median, readable, table } from '../lib/figures.ts'
 
-// `npm run bench -- dashboard`: first paint, the API and open pages, on a file with a million jobs.
+// `npm run bench -- dashboard [stores]`: first paint, the API and open pages, on a million jobs in a file and in Redis.
 const JOBS = Number(process.env.OFFLOAD_BENCH_JOBS ?? 1_000_000)
 const REPEATS = Number(process.env.OFFLOAD_BENCH_REPEATS ?? 5)
 const PAGES = 20
@@ -36,25 +37,47 @@ const questions = [
   'dead',
 ]
 
-const program = findChromium()
-if (program === undefined) throw new Error(noChromium)
+const executablePath = foundChromium()
 await buildPage()
 const folder = mkdtempSync(join(tmpdir(), 'offload-dashboard-'))
-const options = JSON.stringify({ file: join(folder, 'jobs.db'), jobs: JOBS })
+const redis = await startRedis()
+const stores: Readonly<Record<string, string>> = {
+  SQLite: `sqlite:${join(folder, 'jobs.db')}`,
+  ...(redis === undefined ? {} : { Redis: redis.url }),
+}
+const asked = process.argv.slice(3)
 const script = (name: string): string => join(import.meta.dirname, name)
 const execArgv = ['--conditions=offload-source']
+const sections: string[] = []
 try {
-  execFileSync(process.execPath, [...execArgv, script('seed.mjs'), options], { stdio: 'inherit' })
-  const server = fork(script('server.mjs'), [options], { execArgv })
-  const [port] = await once(server, 'message')
-  const url = `http://127.0.0.1:${port}/offload/`
-  const browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox'] })
-  const painted = await paints(browser, url)
-  await browser.close()
-  report(painted, await answers(url), await watched(server, url))
-  server.disconnect()
+  for (const [store, url] of Object.entries(stores))
+    if (asked.length === 0 || asked.includes(store)) sections.push(await sectionOf(store, url))
 } finally {
   rmSync(folder, { recursive: true, force: true })
+  await redis?.stop()
+}
+report(sections)
+
+function foundChromium(): string {
+  const program = findChromium()
+  if (program === undefined) throw new Error(noChromium)
+  return program
+}
+
+async function sectionOf(store: string, url: string): Promise<string> {
+  const options = JSON.stringify({ url, jobs: JOBS })
+  execFileSync(process.execPath, [...execArgv, script('seed.mjs'), options], { stdio: 'inherit' })
+  const server = fork(script('server.mjs'), [options], { execArgv })
+  try {
+    const [port] = await once(server, 'message')
+    const page = `http://127.0.0.1:${port}/offload/`
+    const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+    const painted = await paints(browser, page)
+    await browser.close()
+    return section(store, painted, await answers(page), await watched(server, page))
+  } finally {
+    if (server.connected) server.disconnect()
+  }
 }
 
 async function paints(browser: Browser, url: string): Promise<string[][]> {
@@ -122,10 +145,8 @@ function ms(times: readonly number[]): string {
   return readable(median(times))
 }
 
-function report(painted: string[][], answered: string[][], share: number): void {
-  const text = `# The dashboard on SQLite with ${JOBS.toLocaleString('en-US')} jobs
-
-${machine()} Half of the jobs wait and are older than the other half, which has ended. Medians of ${REPEATS}, each in a browser that has nothing kept.
+function section(store: string, painted: string[][], answered: string[][], share: number): string {
+  return `## ${store}
 
 ${table(['view', 'first paint ms', 'its data ms'], painted)}
 
@@ -135,6 +156,15 @@ ${table(['below api/', 'ms'], answered)}
 
 ${PAGES} open pages at one update a second: ${(share * 100).toFixed(2)} % of a core in the server.
 `
+}
+
+function report(all: readonly string[]): void {
+  const text = `# The dashboard on ${JOBS.toLocaleString('en-US')} jobs
+
+${machine()} Half of the jobs wait and are older than the other half, which has ended. Medians of ${REPEATS}, each in a browser that has nothing kept.
+
+${all.join('\n')}`
   console.log(text)
-  if (JOBS >= 1_000_000) writeFileSync(join(import.meta.dirname, '../results/dashboard.md'), text)
+  if (JOBS >= 1_000_000 && asked.length === 0)
+    writeFileSync(join(import.meta.dirname, '../results/dashboard.md'), text)
 }

@@ -2,7 +2,7 @@ import { discard, offload, task } from 'offload'
 import { z } from 'zod'
 
 /** Half of the jobs wait, and are older than the other half, which has ended: one of seven as a dead letter. */
-const { file, jobs } = JSON.parse(process.argv[2] ?? '')
+const { url, jobs } = JSON.parse(process.argv[2] ?? '')
 const input = z.object({ orderId: z.string(), cents: z.int(), note: z.string() })
 const report = task('report.build', { queue: 'reports', input, run() {} })
 const charge = task('payment.charge', {
@@ -13,7 +13,7 @@ const charge = task('payment.charge', {
 })
 const silent = () => {}
 const queue = offload({
-  url: `sqlite:${file}`,
+  url,
   tasks: [report, charge],
   logger: { debug: silent, info: silent, warn: silent, error: silent },
   retention: { endedCount: jobs, deadCount: jobs },

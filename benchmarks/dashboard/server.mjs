@@ -3,9 +3,9 @@ import { offload } from 'offload'
 import { dashboard } from 'offload/dashboard'
 
 /** A dashboard alone in its process; asked for it, it tells the CPU that it used (µs). */
-const { file, jobs } = JSON.parse(process.argv[2] ?? '')
+const { url, jobs } = JSON.parse(process.argv[2] ?? '')
 const queue = offload({
-  url: `sqlite:${file}`,
+  url,
   tasks: [],
   retention: { endedCount: jobs, deadCount: jobs },
 })

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { depthOf } from '../../lab/depth-of.ts'
 import type { Depth } from '../broker.ts'
 import type { WorkerView } from '../presence/view.ts'
 import type { ScheduleView } from '../schedule/schedules.ts'
@@ -9,19 +10,7 @@ import type { Finding } from './rules.ts'
 import { findingsOf } from './rules.ts'
 
 const none = { accepted: 0, done: 0, failed: 0, dead: 0, cancelled: 0 }
-const depthOf = (change: Partial<Depth>): Depth => ({
-  queue: 'mail',
-  ready: 0,
-  running: 0,
-  scheduled: 0,
-  dead: 0,
-  waitingBytes: 0,
-  totals: none,
-  oldestAgeMs: null,
-  paused: false,
-  exact: true,
-  ...change,
-})
+const mail = (change: Partial<Depth>): Depth => depthOf('mail', { totals: none, ...change })
 const serving = (queue: string, state: WorkerView['state'] = 'running'): WorkerView =>
   ({ queues: [queue], state }) as unknown as WorkerView
 const served = [serving('mail')]
@@ -39,7 +28,7 @@ function found(options: AlertOptions, ...looks: readonly Look[]): Finding[] {
   const past = new Past(plan.windowMs)
   let findings: Finding[] = []
   for (const { at, depth, workers = served, schedules = [] } of looks) {
-    const queues = depth === undefined ? [] : [depthOf(depth)]
+    const queues = depth === undefined ? [] : [mail(depth)]
     past.add(queues, at)
     findings = findingsOf(plan, { at, queues, workers, schedules: schedules as ScheduleView[] }, past)
   }

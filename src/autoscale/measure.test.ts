@@ -1,31 +1,15 @@
 import { expect, test } from 'vitest'
-import type { Depth } from '../broker.ts'
+import { depthOf } from '../../lab/depth-of.ts'
 import { measure } from './measure.ts'
 
 const told = { workers: 2, starting: 1, ended: null, failed: null, runMs: 40 }
-
-function depthOf(more: Partial<Depth>): Depth {
-  return {
-    queue: 'q',
-    ready: 0,
-    running: 0,
-    scheduled: 0,
-    dead: 0,
-    oldestAgeMs: null,
-    waitingBytes: 0,
-    totals: null,
-    paused: false,
-    exact: true,
-    ...more,
-  }
-}
 
 const totals = { accepted: 10, done: 5, failed: 2, dead: 1, cancelled: 1 }
 
 test('queues are added up, and the greatest age counts', () => {
   const depths = [
-    depthOf({ ready: 3, running: 1, scheduled: 4, oldestAgeMs: 200, totals }),
-    depthOf({ ready: 2, running: 5, scheduled: 0, oldestAgeMs: 900, totals }),
+    depthOf('q', { ready: 3, running: 1, scheduled: 4, oldestAgeMs: 200, totals }),
+    depthOf('q', { ready: 2, running: 5, scheduled: 0, oldestAgeMs: 900, totals }),
   ]
   expect(measure(depths, told, 7)).toEqual({
     at: 7,
@@ -44,8 +28,8 @@ test('queues are added up, and the greatest age counts', () => {
 
 test('what one queue cannot tell, all cannot', () => {
   const depths = [
-    depthOf({ ready: 3, oldestAgeMs: 5, totals }),
-    depthOf({ ready: null, running: null, scheduled: null }),
+    depthOf('q', { ready: 3, oldestAgeMs: 5, totals }),
+    depthOf('q', { ready: null, running: null, scheduled: null }),
   ]
   expect(measure(depths, told, 0)).toMatchObject({
     ready: null,
@@ -58,18 +42,18 @@ test('what one queue cannot tell, all cannot', () => {
 })
 
 test('nothing ready has the age 0, which is known; ready jobs of an age that nobody tells have none', () => {
-  expect(measure([depthOf({})], told, 0).oldestAgeMs).toBe(0)
-  expect(measure([depthOf({ ready: null })], told, 0).oldestAgeMs).toBeNull()
-  expect(measure([depthOf({ ready: 3 }), depthOf({})], told, 0).oldestAgeMs).toBeNull()
+  expect(measure([depthOf('q', {})], told, 0).oldestAgeMs).toBe(0)
+  expect(measure([depthOf('q', { ready: null })], told, 0).oldestAgeMs).toBeNull()
+  expect(measure([depthOf('q', { ready: 3 }), depthOf('q', {})], told, 0).oldestAgeMs).toBeNull()
 })
 
 test('what waits in a paused queue needs no worker; what still runs there has one', () => {
-  const paused = depthOf({ ready: 100, running: 2, scheduled: 9, oldestAgeMs: 99_999, paused: true })
+  const paused = depthOf('q', { ready: 100, running: 2, scheduled: 9, oldestAgeMs: 99_999, paused: true })
   expect(measure([paused], told, 0)).toMatchObject({ ready: 0, running: 2, dueSoon: 0, oldestAgeMs: 0 })
 })
 
 test('totals of the workers are taken where the store has none', () => {
   const own = { ...told, ended: 12, failed: 3 }
-  expect(measure([depthOf({})], own, 0)).toMatchObject({ accepted: null, ended: 12, failed: 3 })
-  expect(measure([depthOf({ totals })], own, 0)).toMatchObject({ accepted: 10, ended: 8, failed: 3 })
+  expect(measure([depthOf('q', {})], own, 0)).toMatchObject({ accepted: null, ended: 12, failed: 3 })
+  expect(measure([depthOf('q', { totals })], own, 0)).toMatchObject({ accepted: 10, ended: 8, failed: 3 })
 })

@@ -1,22 +1,10 @@
 import { expect, test } from 'vitest'
+import { depthOf as depth } from '../../lab/depth-of.ts'
 import type { Depth } from '../broker.ts'
 import type { WorkerView } from '../presence/view.ts'
 import type { Taken } from './sample.ts'
 import { queueRows, sampleOf } from './sample.ts'
 
-const depth = (queue: string, more: Partial<Depth> = {}): Depth => ({
-  queue,
-  ready: 0,
-  running: 0,
-  scheduled: 0,
-  dead: 0,
-  oldestAgeMs: null,
-  waitingBytes: 0,
-  totals: null,
-  paused: false,
-  exact: true,
-  ...more,
-})
 const totals = { accepted: 0, done: 0, failed: 0, dead: 0, cancelled: 0 }
 const taken = (at: number, depths: Depth[], workers: WorkerView[] | null = []): Taken => ({
   at,

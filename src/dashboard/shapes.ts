@@ -1,7 +1,8 @@
 import type { Depth, Totals } from '../broker.ts'
-import type { JobFault, JobState, LogLine } from '../job/job.ts'
+import type { JobFault, LogLine } from '../job/job.ts'
 import type { Percentiles } from '../presence/spread.ts'
 import type { ScalerView, WorkerView } from '../presence/view.ts'
+import type { JobView } from '../reading/view.ts'
 import type { ScheduleView } from '../schedule/schedules.ts'
 import type { DashboardAction } from './options.ts'
 
@@ -63,20 +64,23 @@ export interface LiveTrouble {
   readonly title: string
 }
 
-export interface JobRow {
-  readonly id: string
-  readonly task: string
-  readonly queue: string
-  readonly state: JobState
-  readonly priority: number
-  readonly attempt: number
-  readonly maxAttempts: number
-  readonly createdAt: number
-  readonly runAt?: number
-  readonly startedAt?: number
-  readonly endedAt?: number
-  readonly key?: string
-  readonly error?: { readonly code: string; readonly message: string }
+export interface JobRow
+  extends Pick<
+    JobView,
+    | 'id'
+    | 'task'
+    | 'queue'
+    | 'state'
+    | 'priority'
+    | 'attempt'
+    | 'maxAttempts'
+    | 'createdAt'
+    | 'runAt'
+    | 'startedAt'
+    | 'endedAt'
+    | 'key'
+  > {
+  readonly error?: Pick<JobFault, 'code' | 'message'>
 }
 
 export interface JobPage {

@@ -13,6 +13,7 @@ import type { IdempotencyOptions, IdempotencyRule } from './idempotency.ts'
 import { InFlight, idempotencyOptions } from './idempotency.ts'
 import type { JsonSchema } from './openapi/json-schema.ts'
 import { problemOf, refusalOf } from './problem.ts'
+import type { Route } from './route.ts'
 import { traceOf } from './trace.ts'
 
 /** A route that accepts jobs of one task: the body is its input. */
@@ -174,4 +175,14 @@ function itemsOf(body: unknown, most: number): Item[] {
 
 function unfit(path: string, message: string): OffloadError {
   return new OffloadError('INPUT_INVALID', `${path} ${message}`, { issues: [{ path, message }] })
+}
+
+/** The routes by which jobs of one task are accepted. */
+export function acceptRoutes(acceptor: Acceptor): Route[] {
+  const { path, route } = acceptor
+  const summary = `Queues a job of ${route.task.name}`
+  const one: Route = { method: 'POST', path, summary, answer: (ask) => acceptor.one(ask) }
+  if ((route.batch ?? 0) < 1) return [one]
+  const many = { path: `${path}/batch`, summary: `Queues many jobs of ${route.task.name}` }
+  return [one, { method: 'POST', ...many, answer: (ask) => acceptor.many(ask) }]
 }

@@ -3,18 +3,11 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { startRedis } from '../../scripts/servers/redis.ts'
 import { needs, own } from '../servers.ts'
-import type { Running } from './program.ts'
-import { Desk, ownQueue, tasks } from './program.ts'
+import { Desk, healthOf, ownQueue, tasks } from './program.ts'
 
 const blocking = join(import.meta.dirname, '../fixtures/cli/blocking.ts')
 const redis = await needs('redis', startRedis)
 const patience = { timeout: 20_000, interval: 100 }
-
-/** Where a worker that was started with `--health` tells how it is. */
-async function healthOf(worker: Running): Promise<string> {
-  await worker.says('health: ')
-  return /health: (\S+)\/readyz/.exec(worker.out)?.[1] ?? ''
-}
 
 async function readyz(url: string): Promise<{ status: number; detail?: string }> {
   const answer = await fetch(`${url}/readyz`)

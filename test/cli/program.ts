@@ -131,3 +131,9 @@ export async function scheduled(): Promise<Desk> {
   await queue.ready()
   return desk
 }
+
+/** Where a worker that was started with `--health` tells how it is. */
+export async function healthOf(worker: Running): Promise<string> {
+  await worker.says('health: ')
+  return /health: (\S+)\/readyz/.exec(worker.out)?.[1] ?? ''
+}

@@ -8,8 +8,8 @@ import { bodyInvalid } from '../body.ts'
 import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
 import { idempotencyOptions } from '../idempotency.ts'
 import { problemOf } from '../problem.ts'
+import { RouteTable } from '../route-table.ts'
 import type { HoldsStreams, JobRoutesOptions, JobSource } from '../routes.ts'
-import { RouteTable } from '../routes.ts'
 import { NodeAsk, write } from './wire.ts'
 
 declare global {

@@ -9,8 +9,8 @@ import { bodyInvalid, DEFAULT_BODY_BYTES, typeUnsupported } from '../body.ts'
 import type { IdempotencyOptions, IdempotencyRule } from '../idempotency.ts'
 import { idempotencyOptions } from '../idempotency.ts'
 import { plainProblem, problemOf } from '../problem.ts'
+import { RouteTable } from '../route-table.ts'
 import type { JobRoutesOptions, JobSource } from '../routes.ts'
-import { RouteTable } from '../routes.ts'
 import { NodeAsk, write } from './wire.ts'
 
 declare module 'fastify' {

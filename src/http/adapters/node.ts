@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { answerOf, toResponse } from '../answer.ts'
 import { checkLength } from '../ask.ts'
 import { plainProblem, problemOf } from '../problem.ts'
+import { RouteTable } from '../route-table.ts'
 import type { HoldsStreams, JobRoutesOptions, JobSource } from '../routes.ts'
-import { RouteTable } from '../routes.ts'
 import { bytesOf, headersOf, hostOf, NodeAsk, originForm, write } from './wire.ts'
 
 /** Called for a request that is for someone else. */
