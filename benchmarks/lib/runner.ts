@@ -1,4 +1,6 @@
+import type { ChildProcess } from 'node:child_process'
 import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -152,5 +154,40 @@ export async function answerOf<Answer>(
   } finally {
     clearTimeout(tooLong)
     child.kill('SIGKILL')
+  }
+}
+
+/** A process of a benchmark that answers whenever it is asked, and does nothing in between. */
+export class Partner {
+  readonly #child: ChildProcess
+  readonly #gone: Promise<never>
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    this.#gone = once(child, 'exit').then(([code]) => Promise.reject(new Error(`it ended with ${code}`)))
+    this.#gone.catch(() => {})
+  }
+
+  /** Resolves when it has sent its first message. */
+  static async start(file: string, given: object): Promise<Partner> {
+    const partner = new Partner(
+      fork(file, [JSON.stringify(given)], { execArgv: ['--conditions=offload-source'] }),
+    )
+    await partner.#answer()
+    return partner
+  }
+
+  async ask<Answer>(): Promise<Answer> {
+    this.#child.send('ask')
+    return (await this.#answer()) as Answer
+  }
+
+  end(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  async #answer(): Promise<unknown> {
+    const [message] = await Promise.race([once(this.#child, 'message'), this.#gone])
+    return message
   }
 }

@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startRedis } from '../../scripts/servers/redis.ts'
-import { machine, median, percentile, readable, table } from '../lib/figures.ts'
+import { machine, median, percentile, table } from '../lib/figures.ts'
 import { clear } from '../lib/redis.ts'
-import { answerOf } from '../lib/runner.ts'
+import { answerOf, Partner } from '../lib/runner.ts'
 
 // `npm run bench -- observe [stores and ways]`: what being watched costs a job that is accepted and run in one process.
 const PROCESSES = Number(process.env.OFFLOAD_BENCH_REPEATS ?? 3)
 const TURNS = Number(process.env.OFFLOAD_BENCH_TURNS ?? 12)
+const JOBS = 10_000
 const ways = [
   'nothing',
   'logs',
@@ -20,10 +21,18 @@ const ways = [
   'OpenTelemetry metrics',
 ] as const
 
-/** The CPU of the process a job, in microseconds, one a turn. */
-interface Figures {
-  readonly plain: readonly number[]
-  readonly watched: readonly number[]
+/** What a job took in one turn. */
+interface Figure {
+  /** CPU of the process, in microseconds. */
+  readonly cpu: number
+  /** Jobs a second. */
+  readonly rate: number
+}
+
+/** One process that is watched beside one that is not. */
+interface Pair {
+  readonly plain: Figure
+  readonly watched: Figure
 }
 
 interface Store {
@@ -48,15 +57,12 @@ try {
   for (const [store, { url, port }] of Object.entries(stores)) {
     if (!isAsked(store, Object.keys(stores))) continue
     for (const way of ways.filter((one) => isAsked(one, ways))) {
-      const runs: Figures[] = []
+      const pairs: Pair[] = []
       for (let nth = 0; nth < PROCESSES; nth++) {
         if (port !== undefined) await clear(port)
-        const own = mkdtempSync(join(folder, 'run-'))
-        const given = { url, port, way, jobs: 10_000, turns: TURNS, folder: own }
-        runs.push(await answerOf<Figures>(join(import.meta.dirname, 'measure.mjs'), given, `${store} ${way}`))
-        rmSync(own, { recursive: true, force: true })
+        pairs.push(...(await turnsOf({ url, port, jobs: JOBS }, way)))
       }
-      rows.push(rowOf(store, way, runs))
+      rows.push(rowOf(store, way, pairs))
       console.log(rows.at(-1)?.join('  '))
     }
   }
@@ -73,35 +79,60 @@ try {
   await redis?.stop()
 }
 
-function rowOf(store: string, way: string, runs: readonly Figures[]): (string | number)[] {
-  const all = (name: keyof Figures): number[] => runs.flatMap((run) => run[name])
-  const pairs = runs.flatMap(({ plain, watched }) =>
-    watched.map((one, nth) => one / (plain[nth] ?? Number.NaN)),
-  )
+/** Two processes in alternation, of which one is watched; neither ever runs the code of the other. */
+async function turnsOf(given: object, way: string): Promise<Pair[]> {
+  const own = mkdtempSync(join(folder, 'run-'))
+  const start = (name: string): Promise<Partner> =>
+    Partner.start(join(import.meta.dirname, 'measure.mjs'), {
+      ...given,
+      way: name,
+      folder: mkdtempSync(join(own, 'one-')),
+    })
+  const plain = await start('nothing')
+  const watched = await start(way)
+  try {
+    const pairs: Pair[] = []
+    for (let nth = 0; nth < TURNS; nth++) {
+      const first = nth % 2 === 0 ? await plain.ask<Figure>() : undefined
+      const second = await watched.ask<Figure>()
+      pairs.push({ plain: first ?? (await plain.ask<Figure>()), watched: second })
+    }
+    return pairs
+  } finally {
+    plain.end()
+    watched.end()
+    rmSync(own, { recursive: true, force: true })
+  }
+}
+
+function rowOf(store: string, way: string, pairs: readonly Pair[]): (string | number)[] {
   const percent = (ratio: number): string => `${((ratio - 1) * 100).toFixed(1)} %`
-  const quartiles = `${percent(percentile(pairs, 0.25))} to ${percent(percentile(pairs, 0.75))}`
-  const low = (name: keyof Figures): number => percentile(all(name), 0.1)
+  const changes = (name: keyof Figure): number[] =>
+    pairs.map(({ plain, watched }) => watched[name] / plain[name])
+  const middle = (name: keyof Figure): string =>
+    `${percent(percentile(changes(name), 0.25))} to ${percent(percentile(changes(name), 0.75))}`
   return [
     store,
     way,
-    readable(median(all('plain'))),
-    readable(median(all('watched'))),
-    percent(median(pairs)),
-    quartiles,
-    percent(low('watched') / low('plain')),
+    median(pairs.map(({ plain }) => plain.cpu)),
+    median(pairs.map(({ watched }) => watched.cpu)),
+    percent(median(changes('cpu'))),
+    middle('cpu'),
+    percent(median(changes('rate'))),
+    middle('rate'),
   ]
 }
 
 const text = `# What being watched costs
 
-${machine()} Jobs are accepted and run in one process, 100 in flight, their handlers do nothing: the worst case. Each way of watching is measured in ${PROCESSES} processes, in each of which
-${TURNS} turns of 10,000 jobs are watched and as many are not, in alternation, after a warm-up; what is compared is the CPU of the process for a job. The change is the median over the pairs of turns, with its quartiles, and that of
-the quickest tenth, which other work on the machine disturbs least. Logs: pino at \`info\` to nowhere, a line for each job, 100 a second at most. Metrics: scraped once a second. Traces: a real SDK with
+${machine()} Jobs are accepted and run in one process, 100 in flight, their handlers do nothing: the worst case. Each way of watching is measured in ${PROCESSES} pairs of processes, of which one
+is watched and one is not, in ${TURNS} turns each of ${JOBS.toLocaleString('en-US')} jobs, in alternation, after a warm-up. Compared are the CPU of the process for a job, and jobs a second: the change is the median over all pairs of turns, with its
+quartiles. Logs: pino at \`info\` to nowhere, a line for each job, 100 a second at most. Metrics: scraped once a second. Traces: a real SDK with
 a batch processor and an exporter that does nothing, which traces each job, or with \`sample: 0.01\` one in a hundred. All: logs, metrics and one trace in a hundred. Made by \`npm run bench -- observe\`.
 
 Of \`nothing\`, which is measured like the others, each change is noise: where its quartiles are far apart, other work was on the machine, and only the calls alone say something.
 
-${table(['store', 'watched by', 'CPU µs a job without', 'with', 'change', 'quartiles', 'of the quickest'], rows)}
+${table(['store', 'watched by', 'CPU µs a job without', 'with', 'change', 'quartiles', 'jobs a second', 'quartiles'], rows)}
 
 ## The calls alone
 

@@ -1,12 +1,13 @@
-// One process measures one way: `measure.mjs '{"url", "way", "jobs", "turns", "folder", "port"}'` sends the CPU of a job, watched and not.
+// One process is watched in one way all its life, as one of an application is: `measure.mjs '{"url", "way", "jobs", "folder", "port"}'` runs a turn whenever it
+// is told, and sends what a job took.
 import { offload, task } from 'offload'
 import { z } from 'zod'
-import { inFlight, workThrough } from '../lib/load.mjs'
+import { inFlight, perSecond, workThrough } from '../lib/load.mjs'
 import { placeOf } from '../lib/place.mjs'
 import { ways } from './watched.mjs'
 
 const given = JSON.parse(process.argv[2])
-const { way, jobs, turns } = given
+const { way, jobs } = given
 const silent = { debug() {}, info() {}, warn() {}, error: console.error }
 
 async function open(name, more) {
@@ -25,30 +26,23 @@ async function open(name, more) {
   }
 }
 
-/** A queue of its own accepts and runs the jobs; the CPU of the process for one, in microseconds. */
+/** A queue of its own accepts and runs the jobs; answers the CPU of the process for one (µs), and jobs a second. */
 async function turn(name, more) {
   const queue = await open(name, more)
-  const begun = process.cpuUsage()
+  const [cpu, begun] = [process.cpuUsage(), performance.now()]
   const ended = workThrough(queue, 100, jobs)
   await inFlight(100, jobs, queue.add)
   await ended
-  const { user, system } = process.cpuUsage(begun)
+  const [{ user, system }, ms] = [process.cpuUsage(cpu), performance.now() - begun]
   await queue.close()
-  return (user + system) / jobs
+  return { cpu: (user + system) / jobs, rate: perSecond(jobs, ms) }
 }
 
 const watched = ways[way]
+for (let nth = 0; nth < 3; nth++) await turn(`warm${nth}`, watched())
 // What one job in a hundred comes to is compiled only when many have been there.
-const isTraced = way === 'all' || way.startsWith('traces, 1')
-for (const more of [{}, isTraced ? ways['traces, each']() : watched(), {}, watched()])
-  await turn(`warm${Math.random()}`, more)
-const figures = { plain: [], watched: [] }
-for (let nth = 0; nth < turns; nth++) {
-  const pair = [
-    ['plain', {}],
-    ['watched', watched()],
-  ]
-  for (const [name, more] of nth % 2 === 0 ? pair : pair.toReversed())
-    figures[name].push(await turn(`${name}${nth}`, more))
-}
-process.send(figures, () => process.exit())
+if (way === 'all' || way.startsWith('traces, 1')) await turn('traced', ways['traces, each']())
+await turn('again', watched())
+let nth = 0
+process.on('message', async () => process.send(await turn(`turn${nth++}`, watched())))
+process.send('warm')

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 import { setImmediate } from 'node:timers'
 import type { SlotsDecision } from '../autoscale/policy/concurrency.ts'
@@ -26,6 +25,7 @@ import { Figures } from './figures.ts'
 import { IsolatePool } from './isolate/pool.ts'
 import { Leases } from './leases.ts'
 import { BLOCKED_MS, watchLoop } from './loop-watch.ts'
+import { Outside } from './outside.ts'
 import type { AttemptEnd, Run, WorkEvent } from './settler.ts'
 import { Settler } from './settler.ts'
 import { Trouble } from './trouble.ts'
@@ -97,8 +97,7 @@ export class Worker {
   readonly #figures = new Figures()
   readonly #buffer = new ClaimBuffer()
   readonly #change = new Change()
-  /** Runs in the context that this worker was started in, not in that of a handler: what follows its end is no part of its trace. */
-  readonly #outside = AsyncLocalStorage.snapshot()
+  readonly #outside = new Outside()
   #starting = false
   #stopped: Promise<void> | undefined
   #ended = false
@@ -354,7 +353,7 @@ export class Worker {
     if (observer?.around === undefined) execute(attempt, this.#around, end)
     else
       observer.around(attempt.claim, () =>
-        execute(attempt, this.#around, (ending) => this.#outside(end, ending)),
+        execute(attempt, this.#around, (ending) => this.#outside.do(() => end(ending))),
       )
   }
 

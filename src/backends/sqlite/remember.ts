@@ -31,7 +31,7 @@ export function remember(step: Step, jobs: readonly Job[]): Remembered[] {
   })
 }
 
-/** Jobs that differ in id, payload and instant alone. */
+/** Jobs that differ in id, payload, instant and trace alone. */
 function endOfAlike(jobs: readonly Job[], from: number): number {
   const first = jobs[from]
   let to = from + 1
@@ -49,13 +49,12 @@ function isAlike(a: Job | undefined, b: Job | undefined): boolean {
   )
 }
 
-/** Without what few jobs have. */
+/** Without what few jobs have; of a trace there may be one in a hundred, or all. */
 function isPlain(job: Job | undefined): boolean {
   return (
     (job?.key ??
       job?.runAt ??
       job?.deadline ??
-      job?.trace ??
       job?.tenant ??
       job?.idempotency ??
       job?.onDone ??
@@ -74,27 +73,35 @@ function rememberPlain(step: Step, seq: number, jobs: readonly Job[]): number {
   let [at, taken] = [0, 0]
   for (const width of WIDTHS) {
     for (; jobs.length - at >= width; at += width) {
+      const some = jobs.slice(at, at + width)
+      const hasTraces = some.some(({ trace }) => trace !== undefined)
       const own: SQLInputValue[] = []
-      for (const { id, createdAt, payload } of jobs.slice(at, at + width)) own.push(id, createdAt, payload)
-      taken += Number(step.db.sql(plainInsert(width)).run({ ...shared, seq: seq + at }, ...own).changes)
+      for (const { id, createdAt, payload, trace } of some) {
+        own.push(id, createdAt, payload)
+        if (hasTraces) own.push(textOf(trace))
+      }
+      const insert = step.db.sql(plainInsert(width, hasTraces))
+      taken += Number(insert.run({ ...shared, seq: seq + at }, ...own).changes)
     }
   }
   return taken
 }
 
 /** What the rows share is bound once, by name. */
-const plainInserts = new Map<number, string>()
+const plainInserts = new Map<string, string>()
 
-function plainInsert(width: number): string {
-  let text = plainInserts.get(width)
+function plainInsert(width: number, hasTraces: boolean): string {
+  const name = `${width} ${hasTraces}`
+  let text = plainInserts.get(name)
   if (text === undefined) {
+    const [column, value] = hasTraces ? [', trace', ', ?'] : ['', '']
     const rows = Array.from(
       { length: width },
-      (_, nth) => `(:seq + ${nth}, ?, :queue, :task, :priority, ?, :maxAttempts, :rank, ?)`,
+      (_, nth) => `(:seq + ${nth}, ?, :queue, :task, :priority, ?, :maxAttempts, :rank, ?${value})`,
     )
-    text = `insert into jobs (seq, id, queue, task, priority, created, max_attempts, rank, payload)
+    text = `insert into jobs (seq, id, queue, task, priority, created, max_attempts, rank, payload${column})
       values ${rows.join()} on conflict (id) do nothing`
-    plainInserts.set(width, text)
+    plainInserts.set(name, text)
   }
   return text
 }

@@ -80,7 +80,7 @@ class Tracing implements Observer {
   sending(job: Job): Job {
     if (this.#isOff) return job
     const active = context.active()
-    const around = trace.getSpanContext(active)
+    const around = active === ROOT_CONTEXT ? undefined : trace.getSpanContext(active)
     if (around === undefined && job.trace === undefined && this.#leavesOut()) return job
     if (around !== undefined && !isSampled(around)) return { ...job, trace: unsampled(around) }
     // Whoever calls in a span means that one; else it may be that of a request, as its headers tell.
@@ -141,7 +141,7 @@ class Tracing implements Observer {
   }
 
   ended({ claim, outcome, fault, waitMs, runMs, settleMs }: EndedAttempt): void {
-    const run = this.#runs.get(claim)
+    const run = this.#runs.size === 0 ? undefined : this.#runs.get(claim)
     if (run === undefined) return
     this.#runs.delete(claim)
     const { span, begun, producer } = run
