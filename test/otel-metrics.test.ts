@@ -34,7 +34,9 @@ test('a meter of the SDK has every metric, by the names of OpenTelemetry', async
   await vi.waitFor(
     async () => {
       const points = (await collect()).get('offload.attempts')?.dataPoints
-      expect(points).toMatchObject([{ value: 1, attributes: { queue: 'q', task: 'work', outcome: 'done' } }])
+      expect(points?.filter(({ value }) => value !== 0)).toMatchObject([
+        { value: 1, attributes: { queue: 'q', task: 'work', outcome: 'done' } },
+      ])
     },
     { timeout: 10_000, interval: 200 },
   )

@@ -1,10 +1,10 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Depth } from '../../broker.ts'
 import { Asking } from '../asking.ts'
 import type { Observed, Observer } from '../observer.ts'
 import type { Histogram } from './histogram.ts'
 import type { InstrumentName } from './instruments.ts'
 import { instruments } from './instruments.ts'
+import { LoopDelays } from './loop-delays.ts'
 import { Tally } from './tally.ts'
 
 export type Labels = Readonly<Record<string, string>>
@@ -21,12 +21,10 @@ export interface Spread {
   readonly histogram: Histogram
 }
 
-const LOOP_RESOLUTION_MS = 20
-
 /** Counts what happens in one process, and tells it by the names of the instruments. */
 export class Measures {
   readonly #tally: Tally
-  readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
+  readonly #loop = new LoopDelays()
   #observed: Observed | undefined
   #asking: Asking | undefined
 
@@ -41,13 +39,13 @@ export class Measures {
       attach: (observed) => {
         this.#observed = observed
         this.#asking = new Asking(observed)
-        this.#loop.enable()
+        this.#loop.begin()
       },
       answered: (told) => tally.answered(told),
       ended: (told) => tally.ended(told),
       troubled: (told) => tally.troubled(told),
       requested: (told) => tally.requested(told),
-      close: () => void this.#loop.disable(),
+      close: () => this.#loop.end(),
     }
   }
 
@@ -136,15 +134,13 @@ export class Measures {
     }
   }
 
-  /** The monitor counts the time between its ticks: what is above its resolution was late. */
   #delays(): readonly Sample[] {
-    const lateBy = (ns: number): number => Math.max(0, ns / 1e9 - LOOP_RESOLUTION_MS / 1000)
-    const delays = (['0.5', '0.99'] as const).map((quantile) =>
-      sample(lateBy(this.#loop.percentile(Number(quantile) * 100)), { quantile }),
-    )
-    const worst = sample(lateBy(this.#loop.max), { quantile: '1' })
-    this.#loop.reset()
-    return [...delays, worst]
+    const { p50, p99, worst } = this.#loop.read()
+    return [
+      sample(p50, { quantile: '0.5' }),
+      sample(p99, { quantile: '0.99' }),
+      sample(worst, { quantile: '1' }),
+    ]
   }
 }
 
@@ -152,9 +148,12 @@ function sample(value: number, labels: Labels = {}): Sample {
   return { labels, value }
 }
 
-/** Those that there were; `done` and `queued` from the start, so that their rates begin at nothing. */
+/** Told from the start, so that their rates begin at nothing: a counter that comes to be at 1 has not grown. */
+const FROM_THE_START = new Set(['queued', 'done', 'retry', 'dead', 'lost'])
+
+/** Those that there were, and what alerts ask about. */
 function seen(counts: Readonly<Record<string, number>>): [string, number][] {
-  return Object.entries(counts).filter(([name, count]) => count > 0 || name === 'done' || name === 'queued')
+  return Object.entries(counts).filter(([name, count]) => count > 0 || FROM_THE_START.has(name))
 }
 
 /** A number that the backend cannot tell is missing, never 0. */
