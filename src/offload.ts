@@ -23,7 +23,6 @@ import { byName, presenceOf, retentionOf, roomOf } from './options.ts'
 import { positive } from './positive.ts'
 import { Presences } from './presence/presences.ts'
 import type { ScalerPlan, ScalingLog } from './presence/scaling.ts'
-
 import type { ScalerView, WorkerView } from './presence/view.ts'
 import { powered } from './producer/powers.ts'
 import { Producer } from './producer/producer.ts'

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Outside, repeated } from '../lab/outside.ts'
 import type { Plan } from '../src/autoscale/policy/policy.ts'
 import type { PoolEvent } from '../src/autoscale/pool/pool.ts'
@@ -234,18 +234,49 @@ test('the metrics of a pool are those of all its processes, and what those count
   expect(await pool.ended).toMatchObject({ code: 0 })
 }, 60_000)
 
+test('a pool that drains is not ready', async () => {
+  const scene = new Scene()
+  const { file } = await scene.queueHeld()
+  const pool = scene.start('pool-tasks', '--min', '1', '--max', '1', '--health', '0')
+  const [{ health } = {}] = await until(pool, 1, { event: 'started' })
+  const readyz = async () => (await fetch(`${health}/readyz`)).text()
+  while (scene.outside.ids('S').length === 0) await wait(20)
+  expect(await readyz()).toBe('ok\n')
+  pool.child.kill('SIGTERM')
+  await until(pool, 1, { event: 'stopping' })
+  expect(await readyz()).toContain('it is stopping, and takes nothing more')
+  writeFileSync(file, '')
+  expect(await pool.ended).toMatchObject({ code: 0 })
+}, 60_000)
+
+test('a metric that throws harms no worker: what the others counted is told', async () => {
+  const scene = new Scene()
+  const pool = scene.start('pool-metric', '--min', '2', '--max', '2', '--health', '0')
+  await until(pool, 2, { event: 'working' })
+  const [{ health } = {}] = await until(pool, 1, { event: 'started' })
+  for (let nth = 0; nth < 3; nth++) expect((await fetch(`${health}/metrics`)).status).toBe(200)
+  pool.child.kill('SIGTERM')
+  expect(await pool.ended).toMatchObject({ code: 0 })
+  expect(told(pool).filter(({ event }) => event === 'crashed')).toEqual([])
+}, 60_000)
+
 test('a pool in which nobody works is not ready, and says why', async () => {
   const scene = new Scene()
   const pool = scene.start('pool-frail', '--min', '1', '--max', '1', '--health', '0')
   await until(pool, 1, { event: 'crashed', isLoop: true })
   const [{ health } = {}] = await until(pool, 1, { event: 'started' })
-  const answer = await fetch(`${health}/readyz`)
-  expect([answer.status, await answer.json()]).toEqual([
-    503,
-    expect.objectContaining({
-      detail: 'no worker process is at work: 1 of 1 crashed, and will be started again',
-    }),
-  ])
+  await vi.waitFor(
+    async () => {
+      const answer = await fetch(`${health}/readyz`)
+      expect([answer.status, await answer.json()]).toEqual([
+        503,
+        expect.objectContaining({
+          detail: 'no worker process is at work: 1 of 1 crashed, and are started again',
+        }),
+      ])
+    },
+    { timeout: 10_000, interval: 100 },
+  )
   pool.child.kill('SIGTERM')
   expect(await pool.ended).toMatchObject({ code: 0 })
 }, 60_000)

@@ -210,5 +210,6 @@ function hastened(text: string): string {
     .replaceAll(/for: \w+/g, 'for: 1s')
     .replaceAll('[15m]', '[10s]')
     .replaceAll('[5m]', '[5s]')
+    .replaceAll('[2m]', '[5s]')
     .replace('age_seconds) > 300', 'age_seconds) > 3')
 }

@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { depthOf } from '../lab/depth-of.ts'
 import type { ScaleAnswer, ScaleOptions } from '../src/autoscale/index.ts'
@@ -54,7 +54,8 @@ test('the workers that are there are counted: those that serve one of the queues
   const answers = scaler(queue, { queues: ['mail'] })
   onTestFinished(() => answers.close())
   const seen = async (count: number) => {
-    while ((await answers.answer()).workers !== count) await new Promise(setImmediate)
+    const told = async (): Promise<void> => expect((await answers.answer()).workers).toBe(count)
+    await vi.waitFor(told, { timeout: 10_000, interval: 100 })
   }
   await seen(0)
   const [one] = [queue.work({ queues: ['mail'] }), queue.work(), queue.work({ queues: ['other'] })]

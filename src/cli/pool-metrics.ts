@@ -2,26 +2,24 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { MetricObjectWithValues, MetricValue, PrometheusContentType, Registry } from 'prom-client'
 import { AggregatorRegistry } from 'prom-client'
+import { instrumentNames, instruments } from '../observe/metrics/instruments.ts'
 import type { MetricsPage } from '../observe/metrics/page.ts'
 import { pageOf } from '../observe/metrics/page.ts'
 
 type Counted = MetricObjectWithValues<MetricValue<string>>
 
-/** What counts in one process. */
-export interface OwnMetrics {
-  getMetricsAsJSON(): Promise<readonly Counted[]>
-}
-
-/** A worker that does not answer within this time is told of as it was last. */
+/** A worker that does not answer within this time is told of by what it counted before. */
 const PATIENCE_MS = 1000
 
 const ASK = 'offload: metrics?'
 const TELL = 'offload: metrics'
 
-/** In a process of a pool: tells what it counted when the pool asks, and at its end. */
-export function tellMetrics(own: OwnMetrics): { readonly last: () => Promise<void> } {
+/** In a process of a pool: tells what it counted when the pool asks. Answers how to tell it for the last time. Nothing of it rejects. */
+export function tellMetrics(own: Registry): () => Promise<void> {
+  // Every process would ask the store the same: that is left to the one that started them.
+  for (const name of instrumentNames) if (instruments[name].isAsked) own.removeSingleMetric(name)
   const tell = async (): Promise<void> => {
-    const metrics = await own.getMetricsAsJSON()
+    const metrics = await own.getMetricsAsJSON().catch(() => undefined)
     await new Promise<void>((resolve) => {
       if (process.send === undefined || !process.connected) resolve()
       else process.send({ type: TELL, metrics }, undefined, undefined, () => resolve())
@@ -30,27 +28,26 @@ export function tellMetrics(own: OwnMetrics): { readonly last: () => Promise<voi
   process.on('message', (message) => {
     if (typeOf(message) === ASK) void tell()
   })
-  return { last: tell }
+  return tell
 }
 
 /** What all processes of a pool counted, as one page: sums, and where each tells the same, that. Of those that ended, what they counted stays. */
 export class PoolMetrics {
-  readonly #own: OwnMetrics
+  readonly #own: Registry
   readonly #told = new Map<ChildProcess, readonly Counted[]>()
-  readonly #asked = new Map<ChildProcess, () => void>()
-  #gone: readonly Counted[] = []
+  readonly #asked = new Map<ChildProcess, (metrics?: readonly Counted[]) => void>()
+  /** Put together when somebody asks. */
+  #gone: (readonly Counted[])[] = []
   #asking: Promise<unknown> | undefined
 
-  constructor(own: OwnMetrics) {
+  constructor(own: Registry) {
     this.#own = own
   }
 
   watch(child: ChildProcess): ChildProcess {
     this.#told.set(child, [])
     child.on('message', (message) => {
-      if (typeOf(message) !== TELL || !this.#told.has(child)) return
-      this.#told.set(child, (message as { metrics: readonly Counted[] }).metrics)
-      this.#asked.get(child)?.()
+      if (typeOf(message) === TELL) this.#onTold(child, (message as { metrics?: readonly Counted[] }).metrics)
     })
     // What it said last may be read after its end is known.
     void Promise.all([once(child, 'exit'), once(child, 'disconnect')])
@@ -59,20 +56,32 @@ export class PoolMetrics {
     return child
   }
 
+  /** @throws what a metric of the user's own throws in this process */
   async page(accept?: string): Promise<MetricsPage> {
     this.#asking ??= Promise.all([...this.#told.keys()].map((child) => this.#ask(child))).finally(() => {
       this.#asking = undefined
     })
     await this.#asking
     const own = await this.#own.getMetricsAsJSON()
-    return pageOf(together([own, this.#gone, ...this.#told.values()]), accept)
+    const gone = this.#gone
+    const sum = await together(gone).getMetricsAsJSON()
+    this.#gone = [sum, ...this.#gone.slice(gone.length)]
+    return pageOf(together([own, ...this.#gone, ...this.#told.values()]), accept)
   }
 
+  #onTold(child: ChildProcess, metrics: readonly Counted[] | undefined): void {
+    if (!this.#told.has(child)) return
+    if (metrics !== undefined) this.#told.set(child, metrics)
+    this.#asked.get(child)?.(metrics)
+  }
+
+  /** What it says no more is not told as if it were so: only what it counted stays. */
   #ask(child: ChildProcess): Promise<void> {
     return new Promise((resolve) => {
-      const done = (): void => {
+      const done = (metrics?: readonly Counted[]): void => {
         clearTimeout(late)
         this.#asked.delete(child)
+        if (metrics === undefined && this.#told.has(child)) this.#told.set(child, this.#countedBy(child))
         resolve()
       }
       const late = setTimeout(done, PATIENCE_MS)
@@ -82,11 +91,14 @@ export class PoolMetrics {
     })
   }
 
-  async #end(child: ChildProcess): Promise<void> {
-    const last = this.#told.get(child) ?? []
+  #end(child: ChildProcess): void {
+    this.#gone.push(this.#countedBy(child))
     this.#told.delete(child)
     this.#asked.get(child)?.()
-    this.#gone = await together([this.#gone, last.filter(onlyGrows)]).getMetricsAsJSON()
+  }
+
+  #countedBy(child: ChildProcess): readonly Counted[] {
+    return (this.#told.get(child) ?? []).filter(onlyGrows)
   }
 }
 
@@ -96,7 +108,8 @@ function onlyGrows({ type }: Counted): boolean {
 }
 
 function together(all: readonly (readonly Counted[])[]): Registry {
-  return AggregatorRegistry.aggregate<PrometheusContentType>(all as object[])
+  const summed = all.map((metrics) => metrics.map((metric) => ({ ...metric, aggregator: metric.aggregator ?? 'sum' })))
+  return AggregatorRegistry.aggregate<PrometheusContentType>(summed)
 }
 
 function typeOf(message: unknown): unknown {

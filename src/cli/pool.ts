@@ -3,6 +3,7 @@ import { fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Registry } from 'prom-client'
 import type { Plan } from '../autoscale/policy/policy.ts'
 import { hostWatch } from '../autoscale/pool/host.ts'
 import type { PoolEvent } from '../autoscale/pool/pool.ts'
@@ -16,7 +17,7 @@ import type { ScalingDecision } from '../presence/view.ts'
 import { hideSecrets } from '../secrets.ts'
 import type { Call } from './call.ts'
 import { usageError } from './call.ts'
-import type { OwnMetrics, PoolMetrics } from './pool-metrics.ts'
+import type { PoolMetrics } from './pool-metrics.ts'
 import { POOL_MARK } from './pool-worker.ts'
 import type { Signals } from './signals.ts'
 import { span } from './times.ts'
@@ -48,7 +49,7 @@ export function poolPlan(call: Call): Plan | undefined {
 export async function poolOf(
   shift: Shift,
   plan: Plan,
-  register: OwnMetrics | undefined,
+  register: Registry | undefined,
 ): Promise<WorkerProcesses> {
   const queues = queuesOf(shift)
   if (queues.length === 0)
@@ -88,8 +89,8 @@ export class WorkerProcesses {
 
   /** Whether any of them works. */
   check(): Check {
-    const { idle } = this.#pool
-    return idle === undefined ? { name: 'workers' } : { name: 'workers', fault: idle }
+    const { fault } = this.#pool
+    return fault === undefined ? { name: 'workers' } : { name: 'workers', fault }
   }
 
   /** Runs them until a signal. @throws WORKER_CRASHED */

@@ -47,7 +47,7 @@ export async function runUntilSignal(shift: Shift, { first }: Signals): Promise<
 /** Runs jobs in this process until the pool that started it says so, or is gone. */
 export async function runInPool(shift: Shift, pool: OwnPool, counts: Counts | undefined): Promise<void> {
   const { queue, stopTimeout } = shift
-  const metrics =
+  const tellMetrics =
     counts === undefined ? undefined : (await import('./pool-metrics.ts')).tellMetrics(counts.register)
   try {
     await queue.ready()
@@ -57,7 +57,7 @@ export async function runInPool(shift: Shift, pool: OwnPool, counts: Counts | un
     await pool.retired
     await worker.stop({ timeout: stopTimeout })
     tellNoMore()
-    await metrics?.last()
+    await tellMetrics?.()
   } finally {
     await queue.close()
   }

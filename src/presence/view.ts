@@ -60,8 +60,8 @@ export interface RunningAttempt {
   readonly queue: string
   readonly attempt: number
   readonly startedAt: number
-  /** When its lease ends if nobody renews it: what no worker holds by then runs again. */
-  readonly leaseUntil: number
+  /** When its lease ends if nobody renews it: what no worker holds by then runs again. Missing of older releases. */
+  readonly leaseUntil?: number
 }
 
 /** What an autoscaler told last: how many workers it wants, and what it decided lately. */

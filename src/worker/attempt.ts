@@ -22,10 +22,10 @@ export class Attempt {
   #progress: string | undefined
   #log: { at: number; message: string }[] | undefined
 
-  constructor(claim: Claim, startedAt: number) {
+  constructor(claim: Claim, startedAt: number, leaseUntil: number) {
     this.claim = claim
     this.startedAt = startedAt
-    this.leaseUntil = claim.leaseUntil
+    this.leaseUntil = leaseUntil
   }
 
   /** How long the job could have started before it did; of one that was tried before, it is not known when it was due. */

@@ -3,6 +3,7 @@ import type { Claim } from '../broker.ts'
 /** What is claimed and has not begun, the oldest first. */
 export class ClaimBuffer {
   #claims: Claim[] = []
+  #renewedUntil = 0
 
   get size(): number {
     return this.#claims.length
@@ -16,17 +17,27 @@ export class ClaimBuffer {
     this.#claims.push(...claims)
   }
 
-  /** The oldest, which is taken out. */
-  next(): Claim | undefined {
+  /** The oldest. */
+  takeNext(): Claim | undefined {
     return this.#claims.shift()
+  }
+
+  /** All that are here have leases until then. */
+  renewed(until: number): void {
+    this.#renewedUntil = until
+  }
+
+  /** When the lease of one that was here until now ends. */
+  leaseUntil(claim: Claim): number {
+    return Math.max(claim.leaseUntil, this.#renewedUntil)
   }
 
   countOf(queue: string): number {
     return this.#claims.reduce((count, { job }) => count + (job.queue === queue ? 1 : 0), 0)
   }
 
-  /** The newest of a queue, which are taken out: so many at most. */
-  newestOf(queue: string, most: number): Claim[] {
+  /** The newest of a queue: so many at most. */
+  takeNewestOf(queue: string, most: number): Claim[] {
     const taken = new Set(most > 0 ? this.#claims.filter(({ job }) => job.queue === queue).slice(-most) : [])
     this.drop(taken)
     return [...taken]
@@ -36,8 +47,7 @@ export class ClaimBuffer {
     if (those.size > 0) this.#claims = this.#claims.filter((claim) => !those.has(claim))
   }
 
-  /** All of it, which is taken out. */
-  empty(): Claim[] {
+  takeAll(): Claim[] {
     return this.#claims.splice(0)
   }
 }

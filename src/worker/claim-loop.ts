@@ -18,8 +18,8 @@ export interface ClaimLoopParts {
   readonly wanted: (queue: string) => number
   /** Told when that may be different. */
   readonly change: Change
-  /** The queue is asked, or nothing is wanted of it: it has not gone quiet. */
-  readonly onTurn: (queue: string) => void
+  /** No answer of the backend is outstanding for the queue, or it has told that it is there: it has not gone quiet. */
+  readonly onHeard: (queue: string) => void
   /** The backend has answered, or has told that it is there and has nothing. */
   readonly onReached: () => void
   readonly onClaims: (queue: string, claims: readonly Claim[]) => void
@@ -29,13 +29,13 @@ export interface ClaimLoopParts {
 
 /** Claims what is wanted of one queue, again and again, through faults of the backend, until the worker stops. */
 export async function claimLoop(queue: string, parts: ClaimLoopParts): Promise<void> {
-  const { open, clock, random, worker, leaseMs, stopping, onTurn, onReached } = parts
+  const { open, clock, random, worker, leaseMs, stopping, onHeard, onReached } = parts
   const onWaiting = (): void => {
-    onTurn(queue)
+    onHeard(queue)
     onReached()
   }
   for (let failures = 0; !stopping.aborted; ) {
-    onTurn(queue)
+    onHeard(queue)
     const limit = parts.wanted(queue)
     if (limit < 1) {
       await parts.change.wait()

@@ -8,7 +8,7 @@ export class Figures {
   readonly #waits = new Spread()
   readonly #runs = new Spread()
   readonly #ends = { done: 0, failed: 0, dead: 0, lost: 0 }
-  readonly #turns = new Map<string, number>()
+  readonly #heard = new Map<string, number>()
   #meanRunMs: number | undefined
   #loopDelayMs = 0
 
@@ -35,14 +35,14 @@ export class Figures {
     this.#loopDelayMs = Math.max(this.#loopDelayMs, ms)
   }
 
-  /** The backend answers for a queue. */
+  /** The backend has not gone quiet about a queue. */
   heard(queue: string, now: number): void {
-    this.#turns.set(queue, now)
+    this.#heard.set(queue, now)
   }
 
-  /** Since the backend last answered the queue that it has not answered for longest; of those that are not asked on purpose, nothing is heard. */
+  /** For how long nothing was heard of the queue that was quiet for longest. @param notAsked queues that are quiet on purpose */
   unheardMs(now: number, notAsked: ReadonlySet<string>): number {
-    const heard = [...this.#turns].map(([queue, at]) => (notAsked.has(queue) ? now : at))
+    const heard = [...this.#heard].map(([queue, at]) => (notAsked.has(queue) ? now : at))
     return now - Math.min(now, ...heard)
   }
 

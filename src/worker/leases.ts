@@ -3,6 +3,7 @@ import type { Claim } from '../broker.ts'
 import type { Clock } from '../clock.ts'
 import { sleep } from '../clock.ts'
 import type { Attempt } from './attempt.ts'
+import type { ClaimBuffer } from './claim-buffer.ts'
 
 const REPORT_MS = 250
 
@@ -11,9 +12,7 @@ export interface LeaseParts {
   readonly clock: Clock
   readonly leaseMs: number
   readonly running: ReadonlySet<Attempt>
-  /** Claimed, and not yet begun. */
-  readonly waiting: () => readonly Claim[]
-  readonly onLost: (waiting: ReadonlySet<Claim>) => void
+  readonly buffer: ClaimBuffer
   readonly onTrouble: (error: unknown) => void
   readonly stopping: AbortSignal
 }
@@ -28,7 +27,7 @@ export class Leases {
 
   /** Renews every lease in one call, well before it ends, and carries progress and log lines sooner. Ends with the last run. */
   async keep(): Promise<void> {
-    const { clock, leaseMs, running, waiting, stopping } = this.#parts
+    const { clock, leaseMs, running, buffer, stopping } = this.#parts
     const everyMs = leaseMs / 3
     let renewedAt = clock.now()
     while (!stopping.aborted || running.size > 0) {
@@ -43,7 +42,7 @@ export class Leases {
       const all = passedMs >= everyMs || passedMs < 0
       if (all) renewedAt = clock.now()
       const attempts = [...running].filter((attempt) => all || attempt.hasReports)
-      const claims = all ? waiting() : []
+      const claims = all ? [...buffer.all()] : []
       if (attempts.length + claims.length > 0) await this.#renew(attempts, claims)
     }
   }
@@ -54,7 +53,7 @@ export class Leases {
   }
 
   async #renew(attempts: readonly Attempt[], waiting: readonly Claim[]): Promise<void> {
-    const { open, clock, leaseMs, onLost, onTrouble } = this.#parts
+    const { open, clock, leaseMs, buffer, onTrouble } = this.#parts
     try {
       const leaseUntil = clock.now() + leaseMs
       const beats = [...attempts.map((attempt) => attempt.beat()), ...waiting.map((claim) => ({ claim }))]
@@ -67,7 +66,8 @@ export class Leases {
         else attempt.leaseUntil = leaseUntil
       })
       const lost = waiting.filter((_, index) => states[attempts.length + index] === 'lost')
-      if (lost.length > 0) onLost(new Set(lost))
+      buffer.drop(new Set(lost))
+      if (waiting.length > 0) buffer.renewed(leaseUntil)
     } catch (error) {
       onTrouble(error)
     }

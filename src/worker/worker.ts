@@ -156,8 +156,7 @@ export class Worker {
       clock: parts.clock,
       leaseMs: this.#leaseMs,
       running: this.#running,
-      waiting: () => this.#buffer.all(),
-      onLost: (lost) => this.#buffer.drop(lost),
+      buffer: this.#buffer,
       onTrouble,
       stopping: this.#stopping.signal,
     })
@@ -170,7 +169,7 @@ export class Worker {
       leaseMs: this.#leaseMs,
       wanted: (queue) => Math.min(this.#wanted(), this.#spareOf(queue)),
       change: this.#change,
-      onTurn: (queue) => this.#figures.heard(queue, parts.clock.elapsed()),
+      onHeard: (queue) => this.#figures.heard(queue, parts.clock.elapsed()),
       onReached: () => this.#trouble.end(),
       onClaims: (queue, claims) => this.#onClaims(queue, claims),
       onTrouble,
@@ -268,7 +267,7 @@ export class Worker {
   }
 
   async #releaseBuffer(): Promise<void> {
-    for (const claim of this.#buffer.empty()) this.#settler.settle(claim, { type: 'release' })
+    for (const claim of this.#buffer.takeAll()) this.#settler.settle(claim, { type: 'release' })
     await this.#settler.idle()
   }
 
@@ -293,7 +292,7 @@ export class Worker {
 
   /** Gives back what was claimed of a queue beyond what its circuit lets be at hand; it costs no attempt. */
   #slow(queue: string): void {
-    for (const claim of this.#buffer.newestOf(queue, -this.#spareOf(queue)))
+    for (const claim of this.#buffer.takeNewestOf(queue, -this.#spareOf(queue)))
       this.#settler.settle(claim, { type: 'release' })
   }
 
@@ -321,9 +320,9 @@ export class Worker {
     this.#starting = true
     const begun = performance.now()
     while (this.#running.size < this.#concurrency && !this.#stopping.signal.aborted) {
-      const claim = this.#buffer.next()
+      const claim = this.#buffer.takeNext()
       if (claim === undefined) break
-      this.#start(new Attempt(claim, this.#parts.clock.now()))
+      this.#start(new Attempt(claim, this.#parts.clock.now(), this.#buffer.leaseUntil(claim)))
       if (performance.now() - begun < TURN_MS) continue
       setImmediate(() => this.#startSome())
       break
@@ -340,9 +339,8 @@ export class Worker {
     const { waitMs } = attempt
     this.#figures.began(waitMs)
     const cancelTimeout = this.#armTimeout(attempt)
-    const end = (ending: Ending): void => {
+    const end = (ending: Ending, endedAt = clock.elapsed()): void => {
       cancelTimeout?.()
-      const endedAt = clock.elapsed()
       const runMs = endedAt - begun
       this.#figures.ran(runMs)
       this.#tuner?.ended(ending, runMs)
@@ -353,7 +351,10 @@ export class Worker {
     if (observer?.around === undefined) execute(attempt, this.#around, end)
     else
       observer.around(attempt.claim, () =>
-        execute(attempt, this.#around, (ending) => this.#outside.do(() => end(ending))),
+        execute(attempt, this.#around, (ending) => {
+          const endedAt = clock.elapsed()
+          this.#outside.do(() => end(ending, endedAt))
+        }),
       )
   }
 

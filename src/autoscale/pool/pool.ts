@@ -96,14 +96,16 @@ export class Pool {
     return [...this.#processes.load().values()].reduce((sum, jobs) => sum + jobs, 0)
   }
 
-  /** Why nobody works although somebody should; undefined where somebody does, or nobody should. */
-  get idle(): string | undefined {
+  /** Why nobody works, or soon will no more; undefined where somebody does, or nobody need. */
+  get fault(): string | undefined {
+    if (this.#crew.stopping) return 'it is stopping, and takes nothing more'
     const there = staff(this.#crew)
-    if (there.length === 0 || there.some(({ phase }) => phase === 'working')) return undefined
-    const waiting = there.filter(({ phase }) => phase === 'waiting').length
-    return waiting === 0
+    const isIdle = there.length === 0 && this.#parts.plan.min === 0
+    if (isIdle || there.some(({ phase }) => phase === 'working')) return undefined
+    const crashed = there.filter(({ crashes }) => crashes > 0).length
+    return crashed === 0
       ? 'no worker process is at work yet'
-      : `no worker process is at work: ${waiting} of ${there.length} crashed, and will be started again`
+      : `no worker process is at work: ${crashed} of ${there.length} crashed, and are started again`
   }
 
   /** Resolves when it was stopped and every worker has ended. @throws WORKER_CRASHED no worker can be started */

@@ -30,7 +30,7 @@ function workerJson(view: WorkerView): object {
     attempts: view.attempts.map((one) => ({
       ...one,
       startedAt: iso(one.startedAt),
-      leaseUntil: iso(one.leaseUntil),
+      ...(one.leaseUntil === undefined ? {} : { leaseUntil: iso(one.leaseUntil) }),
     })),
   }
 }

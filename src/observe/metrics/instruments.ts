@@ -139,7 +139,7 @@ export const instruments: Readonly<Record<InstrumentName, Instrument>> = {
   },
   offload_event_loop_delay_seconds: {
     kind: 'gauge',
-    help: 'How late the event loop was in the last half to whole minute: quantiles, 1 is the worst',
+    help: 'How late the event loop was in the last one to two minutes: quantiles, 1 is the worst',
     labels: ['quantile'],
     isGreatest: true,
   },

@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 const RESOLUTION_MS = 20
-const HALF_MS = 30_000
+const HALF_MS = 60_000
 
 /** How late the event loop was, in seconds. */
 export interface Delays {
@@ -13,20 +13,27 @@ export interface Delays {
 const none: Delays = { p50: 0, p99: 0, worst: 0 }
 
 /**
- * How late the event loop was in the last half to whole minute. Reading it changes nothing: many may read, and what came while nobody
+ * How late the event loop was in the last one to two minutes. Reading it changes nothing: many may read, and what came while nobody
  * could is still there.
  */
 export class LoopDelays {
   readonly #loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   #before = none
+  readonly #halfMs: number
   #timer: NodeJS.Timeout | undefined
 
+  /** @param halfMs the shortest time that is looked back */
+  constructor(halfMs: number = HALF_MS) {
+    this.#halfMs = halfMs
+  }
+
   begin(): void {
+    if (this.#timer !== undefined) return
     this.#loop.enable()
     this.#timer = setInterval(() => {
       this.#before = this.#now()
       this.#loop.reset()
-    }, HALF_MS).unref()
+    }, this.#halfMs).unref()
   }
 
   end(): void {

@@ -148,7 +148,7 @@ function sample(value: number, labels: Labels = {}): Sample {
   return { labels, value }
 }
 
-/** Told from the start, so that their rates begin at nothing: a counter that comes to be at 1 has not grown. */
+/** Told as soon as anything of a task is, so that their rates begin at nothing: a counter that comes to be at 1 has not grown. */
 const FROM_THE_START = new Set(['queued', 'done', 'retry', 'dead', 'lost'])
 
 /** Those that there were, and what alerts ask about. */
