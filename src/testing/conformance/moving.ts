@@ -4,6 +4,21 @@ import { ids, needsSecond } from './case.ts'
 
 /** Envelope, delivery and acknowledgement. */
 export const moving: readonly ConformanceCase[] = [
+  {
+    group: 'envelope',
+    name: 'of jobs that come together each has its own trace, or none',
+    async run(b) {
+      const jobs = Array.from({ length: 150 }, (_, nth) =>
+        b.job({ id: `job-${nth}`, ...(nth % 10 === 3 ? { trace: { traceparent: `00-${nth}` } } : {}) }),
+      )
+      await b.enqueue(...jobs)
+      const claims = await b.take(jobs.length)
+      assert.deepEqual(
+        new Map(claims.map(({ job }) => [job.id, job.trace?.traceparent])),
+        new Map(jobs.map(({ id, trace }) => [id, trace?.traceparent])),
+      )
+    },
+  },
   ...[
     'ascii',
     'ünïcödé 日本語 🎉',
