@@ -108,7 +108,9 @@ function onlyGrows({ type }: Counted): boolean {
 }
 
 function together(all: readonly (readonly Counted[])[]): Registry {
-  const summed = all.map((metrics) => metrics.map((metric) => ({ ...metric, aggregator: metric.aggregator ?? 'sum' })))
+  const summed = all.map((metrics) =>
+    metrics.map((metric) => ({ ...metric, aggregator: metric.aggregator ?? 'sum' })),
+  )
   return AggregatorRegistry.aggregate<PrometheusContentType>(summed)
 }
 
