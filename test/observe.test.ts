@@ -76,14 +76,11 @@ test('an observer adds what a job carries, and what is run is inside of it', asy
   const nested = task('nested', { input: z.object({}), run: () => void seen.push(depth) })
   const observer: Observer = {
     sending: (job) => ({ ...job, trace: { traceparent: '00-1' } }),
-    around(claim, run) {
+    around: (claim) => (run) => {
       seen.push(claim.job.trace)
       depth++
-      try {
-        return run()
-      } finally {
-        depth--
-      }
+      run()
+      depth--
     },
   }
   await using queue = offload({ url: 'memory:', tasks: [nested], observe: [observer] })

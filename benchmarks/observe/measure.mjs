@@ -2,47 +2,37 @@
 // is told, and sends what a job took.
 import { offload, task } from 'offload'
 import { z } from 'zod'
-import { inFlight, perSecond, workThrough } from '../lib/load.mjs'
+import { inFlight, perSecond } from '../lib/load.mjs'
 import { placeOf } from '../lib/place.mjs'
 import { ways } from './watched.mjs'
 
 const given = JSON.parse(process.argv[2])
 const { way, jobs } = given
+/** What one job in a hundred comes to is compiled only when many have been there. */
+const WARM_UP = 12
 const silent = { debug() {}, info() {}, warn() {}, error: console.error }
 
-async function open(name, more) {
-  const { url } = placeOf(given, name)
-  const noop = task('noop', { input: z.custom(), run: async (payload) => onStart(payload) })
-  let onStart = () => {}
-  const queue = offload({ url, tasks: [noop], logger: silent, ...more })
-  await queue.ready()
-  return {
-    add: (payload) => queue.enqueue(noop, payload),
-    work(concurrency, hooks) {
-      onStart = hooks.onStart
-      queue.work({ concurrency }).on('done', hooks.onDone)
-    },
-    close: () => queue.close(),
-  }
-}
+const noop = task('noop', { input: z.custom(), run: async () => {} })
+const queue = offload({ url: placeOf(given, 'turns').url, tasks: [noop], logger: silent, ...ways[way]() })
+await queue.ready()
+let [left, onEnd] = [0, () => {}]
+queue.work({ concurrency: 100 }).on('done', () => {
+  if (--left === 0) onEnd()
+})
 
-/** A queue of its own accepts and runs the jobs; answers the CPU of the process for one (µs), and jobs a second. */
-async function turn(name, more) {
-  const queue = await open(name, more)
+/** Accepts and runs the jobs; answers the CPU of the process for one (µs), and jobs a second. */
+async function turn() {
   const [cpu, begun] = [process.cpuUsage(), performance.now()]
-  const ended = workThrough(queue, 100, jobs)
-  await inFlight(100, jobs, queue.add)
+  left = jobs
+  const ended = new Promise((resolve) => {
+    onEnd = resolve
+  })
+  await inFlight(100, jobs, (payload) => queue.enqueue(noop, payload))
   await ended
-  const [{ user, system }, ms] = [process.cpuUsage(cpu), performance.now() - begun]
-  await queue.close()
-  return { cpu: (user + system) / jobs, rate: perSecond(jobs, ms) }
+  const { user, system } = process.cpuUsage(cpu)
+  return { cpu: (user + system) / jobs, rate: perSecond(jobs, performance.now() - begun) }
 }
 
-const watched = ways[way]
-for (let nth = 0; nth < 3; nth++) await turn(`warm${nth}`, watched())
-// What one job in a hundred comes to is compiled only when many have been there.
-if (way === 'all' || way.startsWith('traces, 1')) await turn('traced', ways['traces, each']())
-await turn('again', watched())
-let nth = 0
-process.on('message', async () => process.send(await turn(`turn${nth++}`, watched())))
+for (let nth = 0; nth < WARM_UP; nth++) await turn()
+process.on('message', async () => process.send(await turn()))
 process.send('warm')

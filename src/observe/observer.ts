@@ -12,8 +12,8 @@ export interface Observer {
   sending?(job: Job): Job
   /** The backend has answered a call, or could not be asked. */
   answered?(told: AnsweredCall): void
-  /** Runs what is done for an attempt, and answers what that answers: so it is inside of something, a span for one. */
-  around?<Value>(claim: Claim, run: () => Value): Value
+  /** What the work of an attempt is to be inside of, a span for one; undefined: of nothing, which costs the job nothing more. */
+  around?(claim: Claim): Within | undefined
   /** The end of an attempt is stored, or never will be by this worker. */
   ended?(told: EndedAttempt): void
   /** A worker can no longer reach its backend, or can again. */
@@ -23,6 +23,9 @@ export interface Observer {
   /** The queue is closed: nothing more is told. */
   close?(): void
 }
+
+/** Calls what is done for an attempt, once, in its place. */
+export type Within = (run: () => void) => void
 
 /** What an observer may ask. */
 export interface Observed {

@@ -26,15 +26,20 @@ test('each observer may change the job that is sent, in order', () => {
 test('the run is inside of every observer, the first outermost', () => {
   const told: string[] = []
   const around = (name: string): Observer => ({
-    around(_, run) {
+    around: () => (run) => {
       told.push(`${name} in`)
-      const value = run()
+      run()
       told.push(`${name} out`)
-      return value
     },
   })
-  expect(together([around('a'), around('b')], silentLogger)?.around?.(claim, () => told.push('run'))).toBe(3)
+  const nothing: Observer = { around: () => undefined }
+  together([around('a'), nothing, around('b')], silentLogger)?.around?.(claim)?.(() => told.push('run'))
   expect(told).toEqual(['a in', 'b in', 'run', 'b out', 'a out'])
+})
+
+test('a run that no observer wants to be around of is inside of nothing', () => {
+  const nothing: Observer = { around: () => undefined }
+  expect(together([nothing, nothing], silentLogger)?.around?.(claim)).toBeUndefined()
 })
 
 test('an observer that throws before or after the run neither skips it nor runs it twice, and is logged once', () => {
@@ -47,14 +52,22 @@ test('an observer that throws before or after the run neither skips it nor runs 
     },
   }
   const after: Observer = {
-    around(_, run) {
+    around: () => (run) => {
       run()
       throw new Error('after')
     },
   }
-  const all = together([before, after], logger)
-  for (let nth = 1; nth <= 2; nth++) expect(all?.around?.(claim, () => ++runs)).toBe(nth)
-  expect(errors).toHaveLength(2)
+  const within: Observer = {
+    around: () => () => {
+      throw new Error('within')
+    },
+  }
+  const all = together([before, after, within], logger)
+  for (let nth = 1; nth <= 2; nth++) {
+    all?.around?.(claim)?.(() => ++runs)
+    expect(runs).toBe(nth)
+  }
+  expect(errors).toHaveLength(3)
 })
 
 test('an observer that throws does not keep the others from being told', () => {

@@ -1,7 +1,7 @@
 import type { Claim } from '../broker.ts'
 import type { Job } from '../job/job.ts'
 import type { Logger } from '../log.ts'
-import type { Observer } from './observer.ts'
+import type { Observer, Within } from './observer.ts'
 
 /** Many observers as one, in order; undefined where there is none, and so is each member that none has: nothing is done for nobody. */
 export function together(observers: readonly Observer[], logger: Logger): Observer | undefined {
@@ -15,8 +15,7 @@ export function together(observers: readonly Observer[], logger: Logger): Observ
   const senders = observers.filter(({ sending }) => sending !== undefined)
   if (senders.length > 0) all.sending = (job) => sentBy(senders, job, onThrow)
   const around = observers.filter((one) => one.around !== undefined)
-  if (around.length > 0)
-    all.around = (claim, run) => around.reduceRight((inner, one) => within(one, claim, inner, onThrow), run)()
+  if (around.length > 0) all.around = (claim) => insideOf(around, claim, onThrow)
   return all
 }
 
@@ -57,19 +56,38 @@ function sentBy(observers: readonly Observer[], job: Job, onThrow: OnThrow): Job
   return sent
 }
 
-/** What is done for a job is done once, and answers what it answers, whatever who watches does. */
-function within<Value>(one: Observer, claim: Claim, run: () => Value, onThrow: OnThrow): () => Value {
-  return () => {
-    let ran: { readonly value: Value } | undefined
-    const once = (): Value => {
-      ran ??= { value: run() }
-      return ran.value
-    }
+/** Inside of what every observer says, the first outermost. */
+function insideOf(observers: readonly Observer[], claim: Claim, onThrow: OnThrow): Within | undefined {
+  let all: Within | undefined
+  for (const one of observers) {
     try {
-      one.around?.(claim, once)
+      const within = one.around?.(claim)
+      if (within !== undefined) all = nested(all, once(one, within, onThrow))
     } catch (error) {
       onThrow(one, error)
     }
-    return once()
+  }
+  return all
+}
+
+function nested(outer: Within | undefined, inner: Within): Within {
+  return outer === undefined ? inner : (run) => outer(() => inner(run))
+}
+
+/** What is done for a job is done once, whatever who watches does. */
+function once(one: Observer, within: Within, onThrow: OnThrow): Within {
+  return (run) => {
+    let hasRun = false
+    const runOnce = (): void => {
+      if (hasRun) return
+      hasRun = true
+      run()
+    }
+    try {
+      within(runOnce)
+    } catch (error) {
+      onThrow(one, error)
+    }
+    runOnce()
   }
 }

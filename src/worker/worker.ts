@@ -348,14 +348,16 @@ export class Worker {
       if (attempt.hasReports) void this.#leases.report(attempt).then(() => this.#end(attempt, ending, run))
       else this.#end(attempt, ending, run)
     }
-    if (observer?.around === undefined) execute(attempt, this.#around, end)
-    else
-      observer.around(attempt.claim, () =>
-        execute(attempt, this.#around, (ending) => {
-          const endedAt = clock.elapsed()
-          this.#outside.do(() => end(ending, endedAt))
-        }),
-      )
+    const within = observer?.around?.(attempt.claim)
+    if (within === undefined) {
+      execute(attempt, this.#around, end)
+      return
+    }
+    const endOutside = (ending: Ending): void => {
+      const endedAt = clock.elapsed()
+      this.#outside.do(() => end(ending, endedAt))
+    }
+    within(() => execute(attempt, this.#around, endOutside))
   }
 
   #armTimeout(attempt: Attempt): (() => void) | undefined {

@@ -11,7 +11,7 @@ import type { Claim } from '../../broker.ts'
 import { OffloadError } from '../../job/errors.ts'
 import type { Job } from '../../job/job.ts'
 import { version } from '../../version.ts'
-import type { AnsweredCall, EndedAttempt, Observed, Observer } from '../observer.ts'
+import type { AnsweredCall, EndedAttempt, Observed, Observer, Within } from '../observer.ts'
 import { attributesOf } from './attributes.ts'
 import { carried, carrying, isSampled, isUnsampled, unsampled } from './carrier.ts'
 import { ProviderWatch } from './provider.ts'
@@ -118,13 +118,13 @@ class Tracing implements Observer {
     if (first !== undefined) this.#send(jobs, links, first.context, { error, now, ms })
   }
 
-  around<Value>(claim: Claim, run: () => Value): Value {
-    if (this.#isOff) return run()
+  around(claim: Claim): Within | undefined {
+    if (this.#isOff) return undefined
     const { job, attempt } = claim
-    if (job.trace === undefined && this.#leavesOut()) return run()
+    if (job.trace === undefined && this.#leavesOut()) return undefined
     const producer = carried(job, ROOT_CONTEXT)
     // What it queues is left out as it is itself.
-    if (job.trace !== undefined && isUnsampled(job.trace)) return context.with(producer ?? ROOT_CONTEXT, run)
+    if (job.trace !== undefined && isUnsampled(job.trace)) return inContext(producer ?? ROOT_CONTEXT)
     const begun = Date.now()
     const span = this.#tracer.startSpan(
       `process ${job.queue}`,
@@ -137,7 +137,7 @@ class Tracing implements Observer {
       this.#isParent ? (producer ?? ROOT_CONTEXT) : ROOT_CONTEXT,
     )
     if (span.isRecording()) this.#runs.set(claim, { span, begun, producer })
-    return context.with(trace.setSpan(ROOT_CONTEXT, span), run)
+    return inContext(trace.setSpan(ROOT_CONTEXT, span))
   }
 
   ended({ claim, outcome, fault, waitMs, runMs, settleMs }: EndedAttempt): void {
@@ -232,6 +232,10 @@ class Tracing implements Observer {
     this.#hasSdk ||= this.#provider.isThere
     return !this.#hasSdk
   }
+}
+
+function inContext(where: Context): Within {
+  return (run) => context.with(where, run)
 }
 
 function fail(span: Span, type: string): void {
