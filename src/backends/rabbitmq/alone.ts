@@ -121,12 +121,8 @@ export class Alone implements Broker {
     )
     // Who ends meanwhile has lost it, and so has the next beat.
     for (const part of moving.keys()) part.isEnded = true
-    try {
-      await this.#publishMoves(moving)
-    } finally {
-      for (const part of moving.keys()) part.isEnded = false
-    }
-    this.#end([...moving.keys()])
+    // Who runs them is told first: what is published may be back before it is confirmed.
+    if (moving.size > 0) setImmediate(() => void this.#handOver(moving))
     return parts.map((part) => (part === undefined || moving.has(part) ? 'lost' : 'held'))
   }
 
@@ -154,6 +150,16 @@ export class Alone implements Broker {
   close(): Promise<void> {
     this.#leases.close()
     return this.#wire.close()
+  }
+
+  /** Whoever ran them knows already. What cannot be published now goes back when its lease is over. */
+  async #handOver(moving: ReadonlyMap<Part, Next>): Promise<void> {
+    const isTaken = await this.#publishMoves(moving).then(
+      () => true,
+      () => false,
+    )
+    for (const part of moving.keys()) part.isEnded = false
+    if (isTaken) this.#end([...moving.keys()])
   }
 
   /** What moves on is published first, and gone here after. @throws where it was not taken */
