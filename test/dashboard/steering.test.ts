@@ -203,7 +203,7 @@ describe.skipIf(lacksBrowser)('a person steers', () => {
     const board = await openBoard(shop.queue, { authorize: () => isIn })
     onTestFinished(() => board.close())
     const { page } = await look(`${board.url}#/jobs`)
-    await page.locator('tbody tr').first().waitFor()
+    await page.getByRole('button', { name: 'Refresh' }).waitFor()
     isIn = false
     await page.getByRole('button', { name: 'Refresh' }).click()
     await shows(page, /this request may not do this here.*FORBIDDEN/)
