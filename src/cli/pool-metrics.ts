@@ -36,8 +36,7 @@ export class PoolMetrics {
   readonly #own: Registry
   readonly #told = new Map<ChildProcess, readonly Counted[]>()
   readonly #asked = new Map<ChildProcess, (metrics?: readonly Counted[]) => void>()
-  /** Put together when somebody asks. */
-  #gone: (readonly Counted[])[] = []
+  #gone: readonly Counted[] = []
   #asking: Promise<unknown> | undefined
 
   constructor(own: Registry) {
@@ -51,8 +50,8 @@ export class PoolMetrics {
     })
     // What it said last may be read after its end is known.
     void Promise.all([once(child, 'exit'), once(child, 'disconnect')])
+      .finally(() => this.#end(child))
       .catch(() => {})
-      .then(() => this.#end(child))
     return child
   }
 
@@ -63,10 +62,7 @@ export class PoolMetrics {
     })
     await this.#asking
     const own = await this.#own.getMetricsAsJSON()
-    const gone = this.#gone
-    const sum = await together(gone).getMetricsAsJSON()
-    this.#gone = [sum, ...this.#gone.slice(gone.length)]
-    return pageOf(together([own, ...this.#gone, ...this.#told.values()]), accept)
+    return pageOf(together([own, this.#gone, ...this.#told.values()]), accept)
   }
 
   #onTold(child: ChildProcess, metrics: readonly Counted[] | undefined): void {
@@ -92,9 +88,11 @@ export class PoolMetrics {
   }
 
   #end(child: ChildProcess): void {
-    this.#gone.push(this.#countedBy(child))
+    const counted = this.#countedBy(child)
     this.#told.delete(child)
     this.#asked.get(child)?.()
+    // In one step, so that no page and no other end comes in between.
+    this.#gone = together([this.#gone, counted]).getMetricsAsArray() as unknown as readonly Counted[]
   }
 
   #countedBy(child: ChildProcess): readonly Counted[] {

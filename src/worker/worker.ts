@@ -220,7 +220,6 @@ export class Worker {
       ...this.health(),
       name: this.#parts.name,
       queues: this.#queues,
-      slots: this.#concurrency,
       unsettled: this.#settler.size,
       unheardMs: this.#figures.unheardMs(
         this.#parts.clock.elapsed(),
