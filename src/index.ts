@@ -91,5 +91,6 @@ export {
 } from './task.ts'
 export type { CircuitOptions } from './worker/circuit.ts'
 export type { WorkEvent } from './worker/settler.ts'
+export type { Health } from './worker/status.ts'
 export type { WorkOptions } from './worker/work-plan.ts'
-export type { Health, Worker } from './worker/worker.ts'
+export type { Worker } from './worker/worker.ts'

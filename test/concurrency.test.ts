@@ -7,7 +7,7 @@ import { z } from 'zod'
 import type { AnyTask, Offload, Task } from '../src/index.ts'
 import { offload, task } from '../src/index.ts'
 import { silentLogger } from '../src/log.ts'
-import type { Health } from '../src/worker/worker.ts'
+import type { Health } from '../src/worker/status.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'offload-concurrency-'))
 const opened: Offload[] = []

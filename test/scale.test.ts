@@ -64,6 +64,23 @@ test('the workers that are there are counted: those that serve one of the queues
   await seen(1)
 })
 
+test('who is there is asked once for all sets of workers that are asked about at a time', async () => {
+  let calls = 0
+  const source = {
+    queues: async () => [],
+    depth: async (name: string) => depthOf(name),
+    workers: async () => {
+      calls++
+      return [{ state: 'running', queues: ['mail'] } as const]
+    },
+  }
+  const answers = scaler(source)
+  onTestFinished(() => answers.close())
+  const asked = Array.from({ length: 50 }, (_, max) => answers.answer([['max', String(max + 1)]]))
+  for (const { workers } of await Promise.all(asked)) expect(workers).toBe(1)
+  expect(calls).toBeLessThan(10)
+})
+
 test('the query goes before the options, for queues and for numbers', async () => {
   const ask = routes(async () => [depthOf('mail', { ready: 9000, oldestAgeMs: 60_000 }), depthOf('x')], {
     max: 7,

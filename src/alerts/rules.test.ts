@@ -78,7 +78,7 @@ test('a share of failed attempts is judged by what ended within the window, once
 
 test('a queue that nobody serves is found when that has lasted, and not while it is paused or empty', () => {
   const depth = { ready: 1 }
-  const workers = [serving('other'), serving('mail', 'stopped')]
+  const workers = [serving('other'), serving('mail', 'stopped'), serving('mail', 'stopping')]
   expect(found({}, { at: 0, depth, workers }, { at: 59_000, depth, workers })).toEqual([])
   expect(found({}, { at: 0, depth, workers }, { at: 60_000, depth, workers })).toMatchObject([
     { rule: 'unserved', subject: 'mail', value: 60_000, text: expect.stringContaining('1 job of mail') },

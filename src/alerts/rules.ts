@@ -1,4 +1,5 @@
 import type { Depth } from '../broker.ts'
+import { isServing } from '../observe/serving.ts'
 import type { WorkerView } from '../presence/view.ts'
 import type { ScheduleView } from '../schedule/schedules.ts'
 import type { AlertRule } from './alert.ts'
@@ -64,7 +65,7 @@ function failures({ failures: rule }: AlertPlan, { queue }: Depth, past: Past): 
 
 function unserved({ unservedMs }: AlertPlan, depth: Depth, { workers, at }: Reading, past: Past): Finding[] {
   const { queue, ready, paused } = depth
-  const isServed = workers.some(({ state, queues }) => state !== 'stopped' && queues.includes(queue))
+  const isServed = workers.some((worker) => isServing(worker) && worker.queues.includes(queue))
   const isUnserved = unservedMs !== undefined && (ready ?? 0) > 0 && !paused && !isServed
   const forMs = past.lasts(`unserved ${queue}`, isUnserved, at)
   if (unservedMs === undefined || !isUnserved || forMs < unservedMs) return []

@@ -2,6 +2,7 @@ import type { Depth } from '../../broker.ts'
 import type { Clock } from '../../clock.ts'
 import { systemClock } from '../../clock.ts'
 import { OffloadError } from '../../job/errors.ts'
+import { isServing } from '../../observe/serving.ts'
 import type { ScalerPlan, ScalingLog } from '../../presence/scaling.ts'
 import type { WorkerView } from '../../presence/view.ts'
 import type { ScaleAnswer } from './answer.ts'
@@ -9,12 +10,14 @@ import type { Ask, ScaleOptions } from './ask.ts'
 import { askIn, askOf, keyOf } from './ask.ts'
 import { Watched } from './watched.ts'
 
+type Roll = readonly Pick<WorkerView, 'queues' | 'state'>[]
+
 /** What a scaler needs of a queue: what `offload()` answers has it. */
 export interface ScaleSource {
   depth(queue: string): Promise<Depth>
   queues(): Promise<readonly Depth[]>
   /** Which are there; without, or where that cannot be told, there are taken to be as many as were wanted. */
-  workers?(): Promise<readonly Pick<WorkerView, 'queues' | 'state'>[]>
+  workers?(): Promise<Roll>
   /** Where others can see what is decided. */
   tellScaling?(plan: ScalerPlan): ScalingLog | undefined
 }
@@ -24,6 +27,8 @@ export type Words = Iterable<readonly [string, string]>
 
 const MOST_WATCHED = 100
 const FORGOTTEN_MS = 600_000
+/** Half of how often each is measured: all that is watched shares one roll call. */
+const FRESH_MS = 500
 
 /** Answers how many workers some queues want: measured and decided once a second while somebody asks. */
 export class Scaler {
@@ -32,6 +37,8 @@ export class Scaler {
   readonly #clock: Clock
   readonly #watched = new Map<string, Watched>()
   readonly #own: Watched
+  #calledAt = Number.NEGATIVE_INFINITY
+  #roll: Promise<Roll | undefined> = Promise.resolve(undefined)
 
   constructor(source: ScaleSource, options: ScaleOptions, clock: Clock) {
     this.#source = source
@@ -95,11 +102,20 @@ export class Scaler {
 
   /** How many serve one of the queues. */
   async #there(queues: readonly string[] | undefined): Promise<number | null> {
-    const all = await this.#source.workers?.().catch(() => undefined)
-    const serves = ({ state, queues: served }: Pick<WorkerView, 'queues' | 'state'>): boolean =>
-      (state === 'running' || state === 'degraded') &&
-      (queues === undefined || served.some((queue) => queues.includes(queue)))
+    const all = await this.#call()
+    const serves = (worker: Roll[number]): boolean =>
+      isServing(worker) && (queues === undefined || worker.queues.some((queue) => queues.includes(queue)))
     return all?.filter(serves).length ?? null
+  }
+
+  /** Who is there; undefined where that cannot be told. */
+  #call(): Promise<Roll | undefined> {
+    const now = this.#clock.elapsed()
+    if (now - this.#calledAt >= FRESH_MS) {
+      this.#calledAt = now
+      this.#roll = this.#source.workers?.().catch(() => undefined) ?? Promise.resolve(undefined)
+    }
+    return this.#roll
   }
 
   #depths(queues: readonly string[] | undefined): Promise<readonly Depth[]> {

@@ -1,6 +1,7 @@
 import type { Depth } from '../../broker.ts'
 import { Asking } from '../asking.ts'
 import type { Observed, Observer } from '../observer.ts'
+import { isServing } from '../serving.ts'
 import type { Histogram } from './histogram.ts'
 import type { InstrumentName } from './instruments.ts'
 import { instruments } from './instruments.ts'
@@ -112,7 +113,7 @@ export class Measures {
           sample(workers.filter((worker) => worker.state === state).length, { state }),
         )
       case 'offload_queue_workers': {
-        const serving = workers.filter(({ state }) => state === 'running' || state === 'degraded')
+        const serving = workers.filter(isServing)
         const queues = Map.groupBy(
           serving.flatMap((worker) => worker.queues),
           (queue) => queue,
