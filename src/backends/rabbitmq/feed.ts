@@ -41,6 +41,8 @@ export class Feed {
   /** Why the server closed the channel. */
   #error: Error | undefined
   #arrived = 0
+  /** When a consumer began last, and how many messages had come until then. */
+  #begun = { at: systemClock.elapsed(), arrived: 0 }
   #isLeft = false
 
   private constructor(model: ChannelModel, channel: Channel, parts: FeedParts) {
@@ -76,10 +78,17 @@ export class Feed {
     return false
   }
 
+  /** Messages that came a millisecond since a consumer began last. */
+  pace(): number {
+    const { at, arrived } = this.#begun
+    return (this.#arrived - arrived) / Math.max(1, systemClock.elapsed() - at)
+  }
+
   /** Makes room for so many more messages. */
   async consume(name: string, prefetch: number): Promise<void> {
     const { link, timeoutMs, onMessage, onGone } = this.#parts
     await this.endFull()
+    this.#begun = { at: systemClock.elapsed(), arrived: this.#arrived }
     await this.#answer(this.channel.prefetch(prefetch))
     const inHand: InHand = { count: 0 }
     let consumer: Consumer | undefined

@@ -13,6 +13,8 @@ import type { InHand } from './unacked.ts'
 const KEEP_MS = 250
 /** A claim waits so long for a lost connection; who claims is told of it before, once. */
 const RECONNECT_MS = 30_000
+/** A consumer has room for what lately came in so long: another one, when it has all that it may have, costs three round trips. */
+const AHEAD_MS = 20
 const MOST_PREFETCHED = 2000
 const FEW = 8
 
@@ -47,6 +49,9 @@ export class Inbox {
   #feed: Feed | undefined
   /** Jobs wanted at once lately. */
   #wanted = 1
+  #askedAt = Number.NEGATIVE_INFINITY
+  /** Asked for many twice within a short time: it will be again. */
+  #isBusy = false
   /** Jobs in a message, on the average lately. */
   #density = 1
   #tending: Promise<void> | undefined
@@ -70,6 +75,8 @@ export class Inbox {
     if (this.#isClosed) return Promise.reject(closed())
     this.#cancelIdle?.()
     this.#wanted = Math.max(this.#asked() + limit, Math.floor(this.#wanted / 2))
+    this.#isBusy = this.#wanted > FEW && this.#wasAskedLately()
+    this.#askedAt = systemClock.elapsed()
     if (this.#buffer.length > 0 && this.#waiters.size === 0) {
       const taken = this.#buffer.splice(0, limit)
       this.#rest()
@@ -109,7 +116,8 @@ export class Inbox {
 
   /** Messages are about to be acknowledged: where nobody asks, none must come in their place. */
   settling(): void {
-    if (this.#waiters.size === 0 && this.#feed?.isFull === true) void this.#feed.endFull().catch(() => {})
+    const isAsked = this.#waiters.size > 0 || (this.#isBusy && this.#wasAskedLately())
+    if (!isAsked && this.#feed?.isFull === true) void this.#feed.endFull().catch(() => {})
   }
 
   async close(): Promise<void> {
@@ -141,13 +149,17 @@ export class Inbox {
           break
         }
         const name = await this.#parts.ready()
-        await feed.consume(name, prefetchOf(Math.ceil(this.#asked() / this.#density)))
+        await feed.consume(name, prefetchOf(this.#asked() / this.#density + feed.pace() * AHEAD_MS))
       }
     } catch (error) {
       this.#parts.gone()
       this.#leave()
       for (const waiter of this.#drop()) waiter.reject(coded(error, 'cannot be consumed from'))
     }
+  }
+
+  #wasAskedLately(): boolean {
+    return systemClock.elapsed() - this.#askedAt < AHEAD_MS
   }
 
   /** Jobs that are waited for. */
@@ -267,5 +279,5 @@ export class Inbox {
 
 /** Messages ahead: so many as are wanted; of many twice so many, in steps of two, for the server counts what is in hand. */
 function prefetchOf(wanted: number): number {
-  return wanted <= FEW ? wanted : Math.min(MOST_PREFETCHED, 2 ** Math.ceil(Math.log2(wanted * 2)))
+  return wanted <= FEW ? Math.ceil(wanted) : Math.min(MOST_PREFETCHED, 2 ** Math.ceil(Math.log2(wanted * 2)))
 }
