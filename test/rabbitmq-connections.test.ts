@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Offload } from 'offload'
 import { offload, task } from 'offload'
-import { afterAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { startRabbit } from '../scripts/servers/rabbitmq.ts'
+import { Feed } from '../src/backends/rabbitmq/feed.ts'
 import { silentLogger } from '../src/log.ts'
 import { needs } from './servers.ts'
 
@@ -92,6 +93,23 @@ if (rabbit !== undefined)
         await runEach(queue)
       },
     )
+
+    test('that runs a long backlog goes on with the consumers it has', async () => {
+      const many = 30_000
+      let left = many
+      const quick = task('connections.quick', { input: z.number(), run: () => void left-- })
+      await using queue = offload({ url: url(), ledger: 'none', tasks: [quick], logger: silentLogger })
+      for (let nth = 0; nth < many; nth += 1000)
+        await queue.enqueueMany(
+          quick,
+          Array.from({ length: 1000 }, () => ({ input: nth })),
+        )
+      const consume = vi.spyOn(Feed.prototype, 'consume')
+      onTestFinished(() => consume.mockRestore())
+      queue.work({ concurrency: 100 })
+      await vi.waitFor(() => expect(left).toBe(0), { timeout: 20_000 })
+      expect(consume.mock.calls.length).toBeLessThan(10)
+    })
 
     test('that opens and closes again and again leaves nothing', async () => {
       const at = url()

@@ -78,10 +78,10 @@ export class Feed {
     return false
   }
 
-  /** Messages that came a millisecond since a consumer began last. */
-  pace(): number {
+  /** Messages that came within so long, since a consumer began last. */
+  cameWithin(ms: number): number {
     const { at, arrived } = this.#begun
-    return (this.#arrived - arrived) / Math.max(1, systemClock.elapsed() - at)
+    return ((this.#arrived - arrived) * ms) / Math.max(ms, systemClock.elapsed() - at)
   }
 
   /** Makes room for so many more messages. */

@@ -38,6 +38,14 @@ interface Waiter {
   readonly reject: (error: unknown) => void
 }
 
+/** Somebody asked for jobs, then. */
+interface Ask {
+  readonly at: number
+  readonly signal: AbortSignal
+  /** The one before was not long ago either. */
+  readonly isOneOfMany: boolean
+}
+
 /**
  * The messages of one queue that came to this process. It consumes as long as somebody asks, with room for what was asked and
  * what is in hand, and gives back what it has too much of.
@@ -49,9 +57,7 @@ export class Inbox {
   #feed: Feed | undefined
   /** Jobs wanted at once lately. */
   #wanted = 1
-  #askedAt = Number.NEGATIVE_INFINITY
-  /** Asked for many twice within a short time: it will be again. */
-  #isBusy = false
+  #lastAsk: Ask | undefined
   /** Jobs in a message, on the average lately. */
   #density = 1
   #tending: Promise<void> | undefined
@@ -75,8 +81,7 @@ export class Inbox {
     if (this.#isClosed) return Promise.reject(closed())
     this.#cancelIdle?.()
     this.#wanted = Math.max(this.#asked() + limit, Math.floor(this.#wanted / 2))
-    this.#isBusy = this.#wanted > FEW && this.#wasAskedLately()
-    this.#askedAt = systemClock.elapsed()
+    this.#lastAsk = { at: systemClock.elapsed(), signal, isOneOfMany: this.#wasAskedLately() }
     if (this.#buffer.length > 0 && this.#waiters.size === 0) {
       const taken = this.#buffer.splice(0, limit)
       this.#rest()
@@ -116,8 +121,8 @@ export class Inbox {
 
   /** Messages are about to be acknowledged: where nobody asks, none must come in their place. */
   settling(): void {
-    const isAsked = this.#waiters.size > 0 || (this.#isBusy && this.#wasAskedLately())
-    if (!isAsked && this.#feed?.isFull === true) void this.#feed.endFull().catch(() => {})
+    if (this.#waiters.size > 0 || this.#feed?.isFull !== true || this.#isAskedAgain()) return
+    void this.#feed.endFull().catch(() => {})
   }
 
   async close(): Promise<void> {
@@ -149,7 +154,8 @@ export class Inbox {
           break
         }
         const name = await this.#parts.ready()
-        await feed.consume(name, prefetchOf(this.#asked() / this.#density + feed.pace() * AHEAD_MS))
+        const wanted = Math.ceil(this.#asked() / this.#density)
+        await feed.consume(name, prefetchOf(wanted + Math.floor(feed.cameWithin(AHEAD_MS))))
       }
     } catch (error) {
       this.#parts.gone()
@@ -158,8 +164,14 @@ export class Inbox {
     }
   }
 
+  /** Who asks for many every few milliseconds, and does not stop, will ask again. */
+  #isAskedAgain(): boolean {
+    const { signal, isOneOfMany } = this.#lastAsk ?? {}
+    return isOneOfMany === true && this.#wanted > FEW && this.#wasAskedLately() && signal?.aborted === false
+  }
+
   #wasAskedLately(): boolean {
-    return systemClock.elapsed() - this.#askedAt < AHEAD_MS
+    return this.#lastAsk !== undefined && systemClock.elapsed() - this.#lastAsk.at < AHEAD_MS
   }
 
   /** Jobs that are waited for. */
@@ -279,5 +291,5 @@ export class Inbox {
 
 /** Messages ahead: so many as are wanted; of many twice so many, in steps of two, for the server counts what is in hand. */
 function prefetchOf(wanted: number): number {
-  return wanted <= FEW ? Math.ceil(wanted) : Math.min(MOST_PREFETCHED, 2 ** Math.ceil(Math.log2(wanted * 2)))
+  return wanted <= FEW ? wanted : Math.min(MOST_PREFETCHED, 2 ** Math.ceil(Math.log2(wanted * 2)))
 }
