@@ -16,8 +16,8 @@ const jobs: Partial<Record<Scenario, number>> = {
   a: 1000,
   b: 20_000,
   c: 30_000,
-  d1: 20_000,
-  d100: 30_000,
+  d1: 60_000,
+  d100: 80_000,
   e: 150,
   f: 20_000,
 }
