@@ -183,7 +183,7 @@ export class Inbox {
 
   /** More room costs a round trip or two. */
   #hasRoom({ room }: Feed): boolean {
-    return room * this.#density >= this.#asked() / 4
+    return room * this.#density >= this.#asked() / 2
   }
 
   #hasTooMuch(): boolean {
