@@ -52,6 +52,7 @@ type EventName = AttemptEnd | 'error'
 const TROUBLE = 'trouble'
 /** With more ends than this to store, nothing more is claimed. */
 const MOST_UNSETTLED = 2000
+
 /** Claims, runs and settles the jobs of some queues until it is stopped. */
 export class Worker {
   readonly #parts: WorkerParts

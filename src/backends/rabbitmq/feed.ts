@@ -41,8 +41,8 @@ export class Feed {
   /** Why the server closed the channel. */
   #error: Error | undefined
   #arrived = 0
-  /** When a consumer began last, and how many messages had come until then. */
-  #begun = { at: systemClock.elapsed(), arrived: 0 }
+  /** When a consumer began last, and how many messages had been ended until then. */
+  #begun = { at: systemClock.elapsed(), ended: 0 }
   #isLeft = false
 
   private constructor(model: ChannelModel, channel: Channel, parts: FeedParts) {
@@ -78,17 +78,21 @@ export class Feed {
     return false
   }
 
-  /** Messages that came within so long, since a consumer began last. */
-  cameWithin(ms: number): number {
-    const { at, arrived } = this.#begun
-    return ((this.#arrived - arrived) * ms) / Math.max(ms, systemClock.elapsed() - at)
+  /** How many messages were ended within so long, on the average since a consumer began last. */
+  endedWithin(ms: number): number {
+    const { at, ended } = this.#begun
+    return ((this.#ended - ended) * ms) / Math.max(ms, systemClock.elapsed() - at)
+  }
+
+  get #ended(): number {
+    return this.#arrived - this.unacked.size
   }
 
   /** Makes room for so many more messages. */
   async consume(name: string, prefetch: number): Promise<void> {
     const { link, timeoutMs, onMessage, onGone } = this.#parts
     await this.endFull()
-    this.#begun = { at: systemClock.elapsed(), arrived: this.#arrived }
+    this.#begun = { at: systemClock.elapsed(), ended: this.#ended }
     await this.#answer(this.channel.prefetch(prefetch))
     const inHand: InHand = { count: 0 }
     let consumer: Consumer | undefined

@@ -13,8 +13,10 @@ import type { InHand } from './unacked.ts'
 const KEEP_MS = 250
 /** A claim waits so long for a lost connection; who claims is told of it before, once. */
 const RECONNECT_MS = 30_000
-/** A consumer has room for what lately came in so long: another one, when it has all that it may have, costs three round trips. */
+/** A consumer has room for what lately ended in so long: another one, when it has all that it may have, costs three round trips. */
 const AHEAD_MS = 20
+/** Who asked so lately, and did so before, is about to ask again. */
+const LATELY_MS = 20
 const MOST_PREFETCHED = 2000
 const FEW = 8
 
@@ -24,6 +26,8 @@ export interface InboxParts {
   readonly timeoutMs: number
   /** Sees to it that the queue is there, and answers its name. */
   readonly ready: () => Promise<string>
+  /** Jobs that a message may have: so many are taken to be in one until some have come. */
+  readonly packed: number
   readonly unpack: (message: ConsumeMessage) => readonly Received[]
   /** The queue may be gone. */
   readonly gone: () => void
@@ -59,7 +63,7 @@ export class Inbox {
   #wanted = 1
   #lastAsk: Ask | undefined
   /** Jobs in a message, on the average lately. */
-  #density = 1
+  #density: number
   #tending: Promise<void> | undefined
   #handing = false
   #cancelIdle: (() => void) | undefined
@@ -67,6 +71,7 @@ export class Inbox {
 
   constructor(parts: InboxParts) {
     this.#parts = parts
+    this.#density = parts.packed
     parts.link.onLost((error) => this.#lose(error))
   }
 
@@ -80,6 +85,7 @@ export class Inbox {
     if (signal.aborted) return Promise.resolve([])
     if (this.#isClosed) return Promise.reject(closed())
     this.#cancelIdle?.()
+    this.#cancelIdle = undefined
     this.#wanted = Math.max(this.#asked() + limit, Math.floor(this.#wanted / 2))
     this.#lastAsk = { at: systemClock.elapsed(), signal, isOneOfMany: this.#wasAskedLately() }
     if (this.#buffer.length > 0 && this.#waiters.size === 0) {
@@ -155,7 +161,7 @@ export class Inbox {
         }
         const name = await this.#parts.ready()
         const wanted = Math.ceil(this.#asked() / this.#density)
-        await feed.consume(name, prefetchOf(wanted + Math.floor(feed.cameWithin(AHEAD_MS))))
+        await feed.consume(name, prefetchOf(wanted + Math.floor(feed.endedWithin(AHEAD_MS))))
       }
     } catch (error) {
       this.#parts.gone()
@@ -167,11 +173,12 @@ export class Inbox {
   /** Who asks for many every few milliseconds, and does not stop, will ask again. */
   #isAskedAgain(): boolean {
     const { signal, isOneOfMany } = this.#lastAsk ?? {}
-    return isOneOfMany === true && this.#wanted > FEW && this.#wasAskedLately() && signal?.aborted === false
+    if (isOneOfMany !== true || signal?.aborted !== false || !this.#wasAskedLately()) return false
+    return this.#wanted > FEW && !this.#hasTooMuch()
   }
 
   #wasAskedLately(): boolean {
-    return this.#lastAsk !== undefined && systemClock.elapsed() - this.#lastAsk.at < AHEAD_MS
+    return this.#lastAsk !== undefined && systemClock.elapsed() - this.#lastAsk.at < LATELY_MS
   }
 
   /** Jobs that are waited for. */
@@ -181,7 +188,7 @@ export class Inbox {
     return asked
   }
 
-  /** More room costs a round trip or two. */
+  /** More room costs some round trips. */
   #hasRoom({ room }: Feed): boolean {
     return room * this.#density >= this.#asked() / 2
   }
@@ -247,6 +254,8 @@ export class Inbox {
   }
 
   #handOver(): void {
+    // What comes unasked must not put off that all of it goes back.
+    if (this.#waiters.size === 0 && this.#cancelIdle !== undefined) return
     for (const waiter of this.#waiters) {
       if (this.#buffer.length === 0) break
       this.#waiters.delete(waiter)
@@ -259,8 +268,12 @@ export class Inbox {
   /** Where nobody asks any more nothing has to come, and soon what is here goes back. */
   #rest(): void {
     this.#cancelIdle?.()
+    this.#cancelIdle = undefined
     if (this.#waiters.size > 0 || this.#isClosed) return
-    this.#cancelIdle = systemClock.after(KEEP_MS, () => void this.#stop())
+    this.#cancelIdle = systemClock.after(KEEP_MS, () => {
+      this.#cancelIdle = undefined
+      void this.#stop()
+    })
   }
 
   async #stop(): Promise<void> {

@@ -193,6 +193,7 @@ export class Wire {
           await this.topology.routes(queue)
           return this.names.work(queue).name
         },
+        packed: this.packed,
         unpack: (message) => received(message, queue, this.#routes, Date.now()),
         gone: () => this.topology.forget(),
         giveBack: (parts) => this.giveBack(parts),
