@@ -110,7 +110,7 @@ if (rabbit !== undefined)
       queue.work({ concurrency: 100 })
       await vi.waitFor(() => expect(left).toBe(0), { timeout: 40_000 })
       expect(consume.mock.calls.length).toBeGreaterThan(0)
-      expect(consume.mock.calls.length).toBeLessThan(20)
+      expect(consume.mock.calls.length).toBeLessThan(30)
     })
 
     test('that has enough to do leaves in the queue what others could run, though more keeps coming', async () => {
