@@ -55,7 +55,15 @@ interface Few {
   readonly onDone?: readonly FollowUp[]
 }
 
-const letters = { scheduled: 's', queued: 'q', running: 'r', done: 'd', dead: 'x', cancelled: 'c' } as const
+/** States as headers have them. */
+export const letters = {
+  scheduled: 's',
+  queued: 'q',
+  running: 'r',
+  done: 'd',
+  dead: 'x',
+  cancelled: 'c',
+} as const
 const states: Readonly<Record<Header['s'], JobState>> = {
   s: 'scheduled',
   q: 'queued',

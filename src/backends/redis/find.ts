@@ -6,7 +6,7 @@ import { counted, depthFrom } from '../counts.ts'
 import type { EventsPage } from '../database.ts'
 import { cursorOf } from '../database.ts'
 import type { Stored } from './codec.ts'
-import { recordOf } from './codec.ts'
+import { letters, recordOf } from './codec.ts'
 import type { Connection } from './connection.ts'
 import type { PageAnswer } from './page.ts'
 import { askPage, look } from './page.ts'
@@ -14,8 +14,9 @@ import { scripts } from './scripts/index.ts'
 
 /** So many jobs of a state are read at once and sorted; of more, the newest jobs are walked. */
 const FEW = 2000
-/** So many jobs are walked in one call. */
+/** So many jobs are read in one call, and so many are passed over. */
 const WALK = 500
+const LOOK = 4000
 /** The age of the oldest job is exact up to so many ready jobs of a priority. */
 const AGES = 1000
 /** So many queues are looked at in one script: each may cost it as much as the ages of all that are ready. */
@@ -53,12 +54,12 @@ interface Batch {
 }
 
 async function* batches(at: Connection, query: FindQuery, before: number): AsyncGenerator<Batch> {
-  const { ids, state } = query
+  const { ids, state, queue, task } = query
   if (ids !== undefined) {
     const wanted = [...new Set(ids)]
     for (let from = 0; from < wanted.length; from += 1000)
       yield sorted(await askPage(at, { ids: wanted.slice(from, from + 1000) }))
-    if (wanted.length === 0) yield sorted(await askPage(at, { before: 1, limit: 1 }))
+    if (wanted.length === 0) yield sorted(await askPage(at, { before: 1, limit: 1, look: 1 }))
     return
   }
   const index = state !== undefined && state in indexes ? indexes[state as keyof typeof indexes] : undefined
@@ -66,8 +67,9 @@ async function* batches(at: Connection, query: FindQuery, before: number): Async
     const answer = await askPage(at, { index, few: FEW })
     if (answer.last !== 'many') return yield sorted(answer)
   }
+  const only = { queue, task, state: state && letters[state] }
   for (let from = before === Number.POSITIVE_INFINITY ? undefined : before; ; ) {
-    const answer = await askPage(at, { before: from, limit: WALK })
+    const answer = await askPage(at, { ...only, before: from, limit: WALK, look: LOOK })
     yield sorted(answer)
     if (answer.last === '') return
     from = Number(answer.last)

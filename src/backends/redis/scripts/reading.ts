@@ -32,7 +32,8 @@ return out
 
 /**
  * Jobs with what is known of them, and the number of the last event: those named, those of a state that has an index of its
- * own, or the next in the order of acceptance, newest first.
+ * own, or the next in the order of acceptance, newest first. Of these, what is of another queue, task or state is left out where
+ * that can be told without reading the job; a call looks at about `look` of them and blocks.
  */
 export const pageScript: string = `${records}
 local events = redis.call('HGET', K .. 'meta', 'events') or '0'
@@ -52,21 +53,44 @@ local function isNumber(id, seq)
   return body and tonumber((string.match(body, '^%d+'))) == seq
 end
 
+local function isOfKind(block)
+  local task, queue = kindOf(block.k)
+  return (not args.task or args.task == task) and (not args.queue or args.queue == queue)
+end
+
+-- One that waits and was never touched has no header.
+local function isInState(header)
+  if not header then return args.state == 'q' end
+  local state = string.match(header, '^{"s":"(%a)"')
+  return not state or state == args.state
+end
+
+local ids, last, looked, before = {}, '', 0, args.before
+local function lookInto(block)
+  local all = idsOf(block)
+  local headers = args.state and redis.call('HMGET', K .. 'state', unpack(all))
+  for i = #all, 1, -1 do
+    local seq = block.first + i - 1
+    if #ids < args.limit and (not before or seq < before) then
+      if (not headers or isInState(headers[i])) and isNumber(all[i], seq) then ids[#ids + 1] = all[i] end
+      last = string.format('%d', seq)
+      looked = looked + 1
+    end
+  end
+end
+
 -- A few blocks at a time: one may hold more than are wanted.
-local ids, last, before = {}, '', args.before
 local from = before and string.format('%d-0', before - 1) or '+'
-while #ids < args.limit do
+while #ids < args.limit and looked < args.look do
   local entries = redis.call('XREVRANGE', K .. 'order', from, '-', 'COUNT', 8)
   if #entries == 0 then break end
   for _, entry in ipairs(entries) do
     local block = readBlock(entry)
-    local all = idsOf(block)
-    for i = #all, 1, -1 do
-      local seq = block.first + i - 1
-      if #ids < args.limit and (not before or seq < before) then
-        if isNumber(all[i], seq) then ids[#ids + 1] = all[i] end
-        last = string.format('%d', seq)
-      end
+    if isOfKind(block) then
+      lookInto(block)
+    elseif #ids < args.limit then
+      last = string.format('%d', block.first)
+      looked = looked + 1
     end
     from = '(' .. entry[1]
   end
