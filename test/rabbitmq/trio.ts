@@ -97,7 +97,8 @@ export class Trio implements AsyncDisposable {
     for (const mode of modes) {
       const tally = await this.scenes[mode].count()
       const how = those.includes(mode) ? 'survived' : 'told'
-      telling[how](`${what}; ${nameOf[mode]}`, tally, this.#backMs[mode])
+      const where = tally.stuck > 0 ? ` (on the server: ${(await this.#held(mode)).join(', ')})` : ''
+      telling[how](`${what}; ${nameOf[mode]}${where}`, tally, this.#backMs[mode])
     }
   }
 
@@ -123,6 +124,14 @@ export class Trio implements AsyncDisposable {
       }
     }
     return counts
+  }
+
+  /** The queues of a mode that hold something: how much, ready, in hand. Where the rest is more than nothing, the server itself moves it. */
+  async #held(mode: Mode): Promise<string[]> {
+    const lines = await this.#list('name', 'messages', 'messages_ready', 'messages_unacknowledged')
+    return lines
+      .filter((line) => line.startsWith(`${this.#prefix}-${mode}.`) && line.split('\t')[1] !== '0')
+      .map((line) => line.replaceAll('\t', ' '))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
