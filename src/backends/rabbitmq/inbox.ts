@@ -1,6 +1,7 @@
 import type { ConsumeMessage } from 'amqplib'
 import type { WaitingWant } from '../../broker.ts'
 import { systemClock } from '../../clock.ts'
+import { Asks } from './asks.ts'
 import { Delivery, Part } from './delivery.ts'
 import { coded } from './faults.ts'
 import { Feed } from './feed.ts'
@@ -15,8 +16,6 @@ const KEEP_MS = 250
 const RECONNECT_MS = 30_000
 /** A consumer has room for what lately ended in so long: another one, when it has all that it may have, costs three round trips. */
 const AHEAD_MS = 20
-/** Who asked so lately, and did so before, is about to ask again. */
-const LATELY_MS = 20
 const MOST_PREFETCHED = 2000
 const FEW = 8
 
@@ -42,14 +41,6 @@ interface Waiter {
   readonly reject: (error: unknown) => void
 }
 
-/** Somebody asked for jobs, then. */
-interface Ask {
-  readonly at: number
-  readonly signal: AbortSignal
-  /** The one before was not long ago either. */
-  readonly isOneOfMany: boolean
-}
-
 /**
  * The messages of one queue that came to this process. It consumes as long as somebody asks, with room for what was asked and
  * what is in hand, and gives back what it has too much of.
@@ -61,7 +52,7 @@ export class Inbox {
   #feed: Feed | undefined
   /** Jobs wanted at once lately. */
   #wanted = 1
-  #lastAsk: Ask | undefined
+  readonly #asks = new Asks()
   /** Jobs in a message, on the average lately. */
   #density: number
   #tending: Promise<void> | undefined
@@ -87,7 +78,7 @@ export class Inbox {
     this.#cancelIdle?.()
     this.#cancelIdle = undefined
     this.#wanted = Math.max(this.#asked() + limit, Math.floor(this.#wanted / 2))
-    this.#lastAsk = { at: systemClock.elapsed(), signal, isOneOfMany: this.#wasAskedLately() }
+    this.#asks.note(signal)
     if (this.#buffer.length > 0 && this.#waiters.size === 0) {
       const taken = this.#buffer.splice(0, limit)
       this.#rest()
@@ -170,15 +161,9 @@ export class Inbox {
     }
   }
 
-  /** Who asks for many every few milliseconds, and does not stop, will ask again. */
+  /** Nobody waits now, but many are about to be asked for. */
   #isAskedAgain(): boolean {
-    const { signal, isOneOfMany } = this.#lastAsk ?? {}
-    if (isOneOfMany !== true || signal?.aborted !== false || !this.#wasAskedLately()) return false
-    return this.#wanted > FEW && !this.#hasTooMuch()
-  }
-
-  #wasAskedLately(): boolean {
-    return this.#lastAsk !== undefined && systemClock.elapsed() - this.#lastAsk.at < LATELY_MS
+    return this.#asks.willComeAgain && this.#wanted > FEW && !this.#hasTooMuch()
   }
 
   /** Jobs that are waited for. */
