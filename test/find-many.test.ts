@@ -40,9 +40,12 @@ describe.each(stores)('among many on %s', (_, url) => {
     })
     const items = Array.from({ length: MANY }, (_, n) => ({ input: { n } }))
     const inAnHour = { options: { delay: '1h' } } as const
+    const ofAcme = (item: (typeof items)[number]) => ({ ...item, options: { tenant: 'acme "1"' } })
+    // What others have in their payload must not find them.
+    const lookAlike = { input: { n: 0, key: 'one', tenant: 'acme "1"' } }
     await queue.enqueueMany(keyed, items.slice(0, 30))
-    await queue.enqueueMany(waits, items)
-    await queue.enqueueMany(keyed, items.slice(0, 30))
+    await queue.enqueueMany(waits, [...items, lookAlike])
+    await queue.enqueueMany(keyed, items.slice(0, 30).map(ofAcme))
     await queue.enqueueMany(
       later,
       items.map((item) => ({ ...item, ...inAnHour })),
@@ -91,6 +94,9 @@ describe.each(stores)('among many on %s', (_, url) => {
     { key: 'one', queue: 'waits' },
     { key: 'one', queue: 'soon' },
     { key: 'none' },
+    { tenant: 'acme "1"' },
+    { tenant: 'acme "1"', key: 'one', state: 'queued' },
+    { tenant: 'acme' },
     { queue: 'none' },
     { queue: 'later' },
     { queue: 'waits' },
@@ -98,7 +104,21 @@ describe.each(stores)('among many on %s', (_, url) => {
   ])('%j finds each job that fits once, newest first', async (query) => {
     const fits = (job: JobView): boolean =>
       Object.entries(query).every(([name, value]) => job[name as keyof JobView] === value)
-    expect(all).toHaveLength(3 * MANY + 80)
+    expect(all).toHaveLength(3 * MANY + 81)
     expect(ids(await every(query))).toEqual(ids(all.filter(fits)))
   })
+
+  test.each<FindQuery>([{}, { state: 'queued' }, { queue: 'soon' }])(
+    'of %j those accepted within a time are found',
+    async (query) => {
+      const [from = 0, to = 0] = [0.75, 0.25].map((share) => all[Math.floor(all.length * share)]?.createdAt)
+      const fits = (job: JobView): boolean =>
+        (query.state === undefined || job.state === query.state) &&
+        (query.queue === undefined || job.queue === query.queue) &&
+        job.createdAt >= from &&
+        job.createdAt < to
+      expect(ids(await every({ ...query, from, to }))).toEqual(ids(all.filter(fits)))
+      expect(from).toBeLessThan(to)
+    },
+  )
 })

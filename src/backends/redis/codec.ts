@@ -90,6 +90,13 @@ function fewOf({ key, runAt, deadline, trace, tenant, idempotency, onDone }: Job
   return `|${JSON.stringify({ key, runAt, deadline, trace, tenant, once, onDone })}`
 }
 
+/** What stands in the body of a job that has this key or tenant, and by chance in another's. */
+export function marksOf({ key, tenant }: Pick<Few, 'key' | 'tenant'>): string[] {
+  return Object.entries({ key, tenant })
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `"${name}":${JSON.stringify(value)}`)
+}
+
 const BODY = /^(\d+)\|(\d+)\|(\w+)\|([^|\n]*)(?:\|([^\n]*))?\n/
 
 /** @throws when it is none */

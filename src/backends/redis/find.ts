@@ -6,7 +6,7 @@ import { counted, depthFrom } from '../counts.ts'
 import type { EventsPage } from '../database.ts'
 import { cursorOf } from '../database.ts'
 import type { Stored } from './codec.ts'
-import { letters, recordOf } from './codec.ts'
+import { letters, marksOf, recordOf } from './codec.ts'
 import type { Connection } from './connection.ts'
 import type { PageAnswer } from './page.ts'
 import { askPage, look } from './page.ts'
@@ -54,12 +54,12 @@ interface Batch {
 }
 
 async function* batches(at: Connection, query: FindQuery, before: number): AsyncGenerator<Batch> {
-  const { ids, state, queue, task } = query
+  const { ids, state, queue, task, from: since, to } = query
   if (ids !== undefined) {
     const wanted = [...new Set(ids)]
     for (let from = 0; from < wanted.length; from += 1000)
       yield sorted(await askPage(at, { ids: wanted.slice(from, from + 1000) }))
-    if (wanted.length === 0) yield sorted(await askPage(at, { before: 1, limit: 1, look: 1 }))
+    if (wanted.length === 0) yield sorted(await askPage(at, { before: 1, limit: 1, look: 1, marks: [] }))
     return
   }
   const index = state !== undefined && state in indexes ? indexes[state as keyof typeof indexes] : undefined
@@ -67,12 +67,12 @@ async function* batches(at: Connection, query: FindQuery, before: number): Async
     const answer = await askPage(at, { index, few: FEW })
     if (answer.last !== 'many') return yield sorted(answer)
   }
-  const only = { queue, task, state: state && letters[state] }
-  for (let from = before === Number.POSITIVE_INFINITY ? undefined : before; ; ) {
-    const answer = await askPage(at, { ...only, before: from, limit: WALK, look: LOOK })
+  const only = { queue, task, state: state && letters[state], from: since, to, marks: marksOf(query) }
+  for (let next = before === Number.POSITIVE_INFINITY ? undefined : before; ; ) {
+    const answer = await askPage(at, { ...only, before: next, limit: WALK, look: LOOK })
     yield sorted(answer)
     if (answer.last === '') return
-    from = Number(answer.last)
+    next = Number(answer.last)
   }
 }
 

@@ -32,8 +32,9 @@ return out
 
 /**
  * Jobs with what is known of them, and the number of the last event: those named, those of a state that has an index of its
- * own, or the next in the order of acceptance, newest first. Of these, what is of another queue, task or state is left out where
- * that can be told without reading the job; a call looks at about `look` of them and blocks.
+ * own, or the next in the order of acceptance, newest first. Of these, what is of another queue, task, state or time is left out,
+ * and what has not each of `marks` in it; a call looks at about `look` of them and blocks, of which one that is long counts for
+ * several.
  */
 export const pageScript: string = `${records}
 local events = redis.call('HGET', K .. 'meta', 'events') or '0'
@@ -48,9 +49,15 @@ if args.index then
 end
 
 -- A job that was forgotten and came again stands in a newer block as well: only its own number is meant.
-local function isNumber(id, seq)
-  local body = redis.call('HGET', K .. 'jobs', id)
-  return body and tonumber((string.match(body, '^%d+'))) == seq
+local function isMeant(body, seq)
+  for _, mark in ipairs(args.marks) do
+    if not string.find(body, mark, 1, true) then return false end
+  end
+  if tonumber((string.match(body, '^%d+'))) ~= seq then return false end
+  if not args.from and not args.to then return true end
+  local accepted, age = string.match(body, '^%d+|%d+|(%w+)|([^|\\n]*)')
+  local created = accepted and tonumber(accepted, 36) - (tonumber(age) or 0)
+  return created and (not args.from or created >= args.from) and (not args.to or created < args.to)
 end
 
 local function isOfKind(block)
@@ -65,30 +72,34 @@ local function isInState(header)
   return not state or state == args.state
 end
 
+-- Reading so many bytes takes as long as looking at one more.
+local LONG = 4096
 local ids, last, looked, before = {}, '', 0, args.before
+local function isOver() return #ids >= args.limit or looked >= args.look end
 local function lookInto(block)
   local all = idsOf(block)
   local headers = args.state and redis.call('HMGET', K .. 'state', unpack(all))
   for i = #all, 1, -1 do
     local seq = block.first + i - 1
-    if #ids < args.limit and (not before or seq < before) then
-      if (not headers or isInState(headers[i])) and isNumber(all[i], seq) then ids[#ids + 1] = all[i] end
+    if not isOver() and (not before or seq < before) then
+      local body = (not headers or isInState(headers[i])) and redis.call('HGET', K .. 'jobs', all[i])
+      if body and isMeant(body, seq) then ids[#ids + 1] = all[i] end
       last = string.format('%d', seq)
-      looked = looked + 1
+      looked = looked + 1 + (body and #body / LONG or 0)
     end
   end
 end
 
 -- A few blocks at a time: one may hold more than are wanted.
 local from = before and string.format('%d-0', before - 1) or '+'
-while #ids < args.limit and looked < args.look do
+while not isOver() do
   local entries = redis.call('XREVRANGE', K .. 'order', from, '-', 'COUNT', 8)
   if #entries == 0 then break end
   for _, entry in ipairs(entries) do
     local block = readBlock(entry)
     if isOfKind(block) then
       lookInto(block)
-    elseif #ids < args.limit then
+    elseif not isOver() then
       last = string.format('%d', block.first)
       looked = looked + 1
     end
