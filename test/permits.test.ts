@@ -111,6 +111,7 @@ const anyCommand = fc.oneof(
   { weight: 10, arbitrary: quietCommand },
   { weight: 1, arbitrary: fc.tuple(fc.constant('crash'), host, fc.constant(0)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('lose'), host, fc.constant(0)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('refuse', 'take'), host, queue) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('back'), host, fc.constantFrom(1, 3000, 3_600_000)) },
 )
 
@@ -163,6 +164,12 @@ async function run(world: World, [name, host, what]: Command): Promise<void> {
     case 'up':
       world.server.down = name === 'down'
       return world.quiet()
+    case 'refuse':
+      world.server.refusing.add(what as string)
+      return
+    case 'take':
+      world.server.refusing.delete(what as string)
+      return
     case 'back':
       return world.setBack(what as number)
     case 'lose':
@@ -223,7 +230,29 @@ describe.each(kinds)('on %s', (_, numRuns, fresh) => {
     await world.close()
   })
 
-  test('and soon after a crash or a loss of messages', async () => {
+  test('what a queue refuses for a moment is published soon after, and what it refuses for long holds up no other', async () => {
+    const world = await World.open(new LeastPowerServer(1, 0), fresh())
+    world.server.refusing.add('q')
+    await world.enqueue(0, [{ queue: 'q' }, { queue: 'other' }])
+    await world.advance(1000)
+    expect(await world.claim(1, 'other', 1)).toBe(1)
+    world.server.refusing.delete('q')
+    await world.advance(2 * SWEEP_MS)
+    expect(await world.claim(1, 'q', 1)).toBe(1)
+
+    world.server.refusing.add('q')
+    await world.enqueue(0, [{ queue: 'q' }, { queue: 'other' }])
+    await world.advance(4000)
+    expect(await world.claim(1, 'other', 1)).toBe(1)
+    world.server.refusing.delete('q')
+    await world.advance(2 * SWEEP_MS)
+    expect(await world.claim(1, 'q', 1), 'a full queue is not asked all the time').toBe(0)
+    await world.advance(5000)
+    expect(await world.claim(1, 'q', 1)).toBe(1)
+    await world.close()
+  })
+
+  test('a job that can start is claimed soon after a crash, a loss of messages or a refusal', async () => {
     await fc.assert(
       fc.asyncProperty(
         server,

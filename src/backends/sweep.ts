@@ -3,6 +3,7 @@ import type { Broker } from '../broker.ts'
 import { sleep } from '../clock.ts'
 import type { Job } from '../job/job.ts'
 import type { Ledger } from '../ledger.ts'
+import { Refused } from './refused.ts'
 
 /** How often the ledger is asked what is due to be published. */
 const SWEEP_MS = 250
@@ -21,6 +22,7 @@ export class Sweep {
   readonly #options: BackendOptions
   readonly #stopping = new AbortController()
   readonly #queues = new Set<string>()
+  readonly #refused: Refused
   readonly #running: Promise<void>
   /** What the broker has not taken yet. */
   #jobs: readonly Job[] = []
@@ -32,6 +34,7 @@ export class Sweep {
     this.#broker = broker
     this.#ledger = ledger
     this.#options = options
+    this.#refused = new Refused(options.clock)
     this.#running = this.#run()
   }
 
@@ -76,13 +79,19 @@ export class Sweep {
     const limit = Math.min(1000, this.#broker.features.maxBatch)
     let published: readonly string[] = []
     do {
-      if (this.#jobs.length === 0)
-        this.#jobs = await this.#ledger.outbox({ published, limit, againMs: AGAIN_MS })
+      if (this.#jobs.length === 0) {
+        const again = this.#refused.take(limit)
+        const owed = await this.#ledger.outbox({ published, limit: limit - again.length, againMs: AGAIN_MS })
+        this.#jobs = [...again, ...owed]
+      }
       if (this.#jobs.length === 0) return
       const answers = await this.#broker.enqueue(this.#jobs.map((job) => this.#fitting(job)))
-      // What a full queue refused is due again in a while, and holds up no other queue.
-      published = this.#jobs.filter((_, at) => answers[at]?.status !== 'full').map(({ id }) => id)
-      if (published.length < this.#jobs.length) this.#warnOfFull()
+      const taken = this.#jobs.filter((_, at) => answers[at]?.status !== 'full')
+      const refused = this.#jobs.filter((_, at) => answers[at]?.status === 'full')
+      // What a full queue refused holds up no other.
+      this.#refused.note(taken, refused)
+      if (refused.length > 0) this.#warnOfFull()
+      published = taken.map(({ id }) => id)
       this.#jobs = []
     } while (!this.#stopping.signal.aborted)
     await this.#ledger.outbox({ published, limit: 0, againMs: AGAIN_MS })

@@ -20,6 +20,8 @@ export class LeastPowerServer {
   #down = false
   /** It is short of memory, say: it delivers, and takes nothing. */
   blocked = false
+  /** Queues that take nothing while the others do: they are full, or about to have another leader. */
+  readonly refusing = new Set<string>()
 
   /**
    * @param seed repeats every choice the server makes
@@ -118,13 +120,16 @@ class Connection implements Broker {
     this.#server = server
   }
 
-  async enqueue(jobs: readonly Job[]): Promise<{ id: string; status: 'queued' }[]> {
+  async enqueue(jobs: readonly Job[]): Promise<{ id: string; status: 'queued' | 'full' }[]> {
     this.#check()
     if (this.#server.blocked) throw gone()
     if (jobs.some(({ payload }) => Buffer.byteLength(payload) > MOST_BYTES))
       throw new BackendError('BACKEND_FULL', `a message is longer than ${MOST_BYTES} bytes`)
-    for (const job of jobs) this.#server.put(job)
-    return jobs.map(({ id }) => ({ id, status: 'queued' }))
+    return jobs.map((job) => {
+      if (this.#server.refusing.has(job.queue)) return { id: job.id, status: 'full' }
+      this.#server.put(job)
+      return { id: job.id, status: 'queued' }
+    })
   }
 
   claim(queue: string, want: WaitingWant): Promise<readonly Claim[]> {

@@ -162,9 +162,10 @@ export class World {
     await this.#try(this.#host(host).pair.ledger?.act(action) ?? Promise.resolve())
   }
 
-  /** The server is up, the gates are open, and what was paused goes on. */
+  /** The server is up and takes everything, the gates are open, and what was paused goes on. */
   async free(): Promise<void> {
     this.server.down = false
+    this.server.refusing.clear()
     for (const { gate } of this.#hosts) gate.open()
     await this.quiet()
     for (const queue of this.#paused) await this.act(0, { type: 'resume', queue })
