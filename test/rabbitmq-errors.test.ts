@@ -282,6 +282,24 @@ if (rabbit !== undefined) {
       expect(said).toMatch(/^BACKEND_CORRUPT: .*The server has (x-[a-z-]+) = .*none.*, not /)
     })
 
+    test('a queue at a max-length of a policy refuses by the word of its server; beside a ledger its jobs wait for room', async () => {
+      const prefix = fresh('policy')
+      const url = `${rabbit.url}/?prefix=${prefix}`
+      const ours = `^${prefix}\\.jobs\\.`
+      await rabbit.ctl('set_policy', prefix, ours, '{"max-length": 2}', '--apply-to', 'queues')
+      await using alone = open(url)
+      const refusal = (): Promise<string> => refusalOf(alone.enqueue(job, fresh('alone')))
+      await vi.waitFor(
+        async () => expect(await refusal()).toMatch(/^QUEUE_FULL: .*word of its server.*max-length/),
+        { timeout: 10_000 },
+      )
+      await using remembered = open(url, { ledger: beside() })
+      const names = Array.from({ length: 10 }, () => fresh('remembered'))
+      for (const name of names) await remembered.enqueue(job, name)
+      remembered.work()
+      await vi.waitFor(() => expect(ran).toEqual(expect.arrayContaining(names)), { timeout: 30_000 })
+    }, 60_000)
+
     test('with declare=false what is missing is named as it has to be made, and nothing is made', async () => {
       const prefix = fresh('undeclared')
       const url = `${rabbit.url}/?prefix=${prefix}&declare=false`

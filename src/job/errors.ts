@@ -101,20 +101,25 @@ export class OffloadError extends Error {
 export class QueueFullError extends OffloadError {
   override readonly name = 'QueueFullError'
 
-  /** @param of what the limit counts: waiting jobs, or the bytes of their payloads */
-  constructor(queue: string, limit: number, of: 'jobs' | 'bytes' = 'jobs') {
-    const [holds, option] = {
-      jobs: [`holds its limit of ${limit} waiting jobs`, 'limits.waiting'],
-      bytes: [
-        `has no room for the job within its limit of ${limit} bytes of waiting payloads`,
-        'limits.waitingBytes',
-      ],
-    }[of]
-    super('QUEUE_FULL', `queue "${queue}" ${holds}; try again later, add workers, or raise ${option}`, {
+  /**
+   * @param limit the one that was met; undefined where it is the server's own
+   * @param of what the limit counts: waiting jobs, or the bytes of their payloads
+   */
+  constructor(queue: string, limit?: number, of: 'jobs' | 'bytes' = 'jobs') {
+    super('QUEUE_FULL', `queue "${queue}" ${limit === undefined ? REFUSED : roomLeft(limit, of)}`, {
       queue,
       retryAfterMs: 1000,
     })
   }
+}
+
+const REFUSED =
+  'takes nothing by the word of its server: it is at a limit of its own (max-length of RabbitMQ), or about to have another leader; try again later'
+
+function roomLeft(limit: number, of: 'jobs' | 'bytes'): string {
+  return of === 'jobs'
+    ? `holds its limit of ${limit} waiting jobs; try again later, add workers, or raise limits.waiting`
+    : `has no room for the job within its limit of ${limit} bytes of waiting payloads; try again later, add workers, or raise limits.waitingBytes`
 }
 
 /** The input does not fit the schema; `issues` lists every failing path. */

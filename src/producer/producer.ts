@@ -123,14 +123,10 @@ export class Producer {
     if (jobs.length > 0) this.#options.observer?.answered?.({ jobs, error, ms: 0 })
   }
 
-  #refusalOf(
-    { id, status, limit = 'jobs' }: Accepted,
-    { queue }: Job,
-    task: AnyTask,
-  ): OffloadError | undefined {
+  #refusalOf({ id, status, limit }: Accepted, { queue }: Job, task: AnyTask): OffloadError | undefined {
     switch (status) {
       case 'full':
-        return new QueueFullError(queue, this.#options.room(queue)[limit], limit)
+        return new QueueFullError(queue, limit && this.#options.room(queue)[limit], limit)
       case 'mismatch':
         return mismatch(id, task)
       case 'taken':

@@ -60,7 +60,7 @@ export class Alone implements Broker {
     const verdicts = await publishApart(made, (those) =>
       this.#publish(those.map((pack) => this.#toQueue(pack, 0, pack[0]?.runAt))),
     )
-    return jobs.map((job) => ({ id: job.id, status: statusOf(verdicts.get(job)) }))
+    return jobs.map((job) => acceptedAs(job.id, verdicts.get(job)))
   }
 
   async claim(queue: string, want: WaitingWant): Promise<readonly Claim[]> {
@@ -258,9 +258,17 @@ export class Alone implements Broker {
 }
 
 /** @param verdict none where there was no room */
-function statusOf(verdict: Verdict | undefined): Accepted['status'] {
-  if (verdict === 'confirmed') return 'queued'
-  return verdict === 'tooLong' ? 'tooLarge' : 'full'
+function acceptedAs(id: string, verdict: Verdict | undefined): Accepted {
+  switch (verdict) {
+    case 'confirmed':
+      return { id, status: 'queued' }
+    case 'tooLong':
+      return { id, status: 'tooLarge' }
+    case undefined:
+      return { id, status: 'full', limit: 'jobs' }
+    default:
+      return { id, status: 'full' }
+  }
 }
 
 /** Whether it was ended, which is told once. */
