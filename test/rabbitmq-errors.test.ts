@@ -282,7 +282,33 @@ if (rabbit !== undefined) {
       expect(said).toMatch(/^BACKEND_CORRUPT: .*The server has (x-[a-z-]+) = .*none.*, not /)
     })
 
-    test('a queue at a max-length of a policy refuses by the word of its server; beside a ledger its jobs wait for room', async () => {
+    test.each([
+      ['is there with other arguments', /other arguments/, ''],
+      ['is missing with declare=false', /is missing and declare=false/, '&declare=false'],
+    ])('beside a ledger a queue that %s holds up no other', async (_, why, option) => {
+      const prefix = fresh('beside')
+      const url = `${rabbit.url}/?prefix=${prefix}`
+      await using owner = open(url)
+      await owner.enqueue(job, 'makes the queues')
+      if (option === '')
+        await prepared((channel) => channel.assertQueue(`${prefix}.jobs.other`, { durable: true }))
+      const other = task('errors.other', { queue: 'other', input: z.string(), run: () => {} })
+      const warned: string[] = []
+      const logger = { ...silentLogger, warn: (fields: object) => void warned.push(JSON.stringify(fields)) }
+      await using queue = open(`${url}${option}`, { tasks: [job, other], ledger: beside(), logger })
+      queue.work()
+      for (let nth = 0; nth < 3; nth++) {
+        const before = warned.length
+        await queue.enqueue(other, 'waits')
+        await vi.waitFor(() => expect(warned.slice(before).join()).toMatch(why), { timeout: 10_000 })
+        const name = fresh('flows')
+        await queue.enqueue(job, name)
+        await vi.waitFor(() => expect(ran).toContain(name), { timeout: 10_000 })
+      }
+      expect((await queue.depth('other')).ready).toBe(3)
+    })
+
+    test('a queue at a max-length of a policy refuses and says whose limit it is; beside a ledger its jobs wait for room', async () => {
       const prefix = fresh('policy')
       const url = `${rabbit.url}/?prefix=${prefix}`
       const ours = `^${prefix}\\.jobs\\.`
@@ -290,11 +316,11 @@ if (rabbit !== undefined) {
       await using alone = open(url)
       const refusal = (): Promise<string> => refusalOf(alone.enqueue(job, fresh('alone')))
       await vi.waitFor(
-        async () => expect(await refusal()).toMatch(/^QUEUE_FULL: .*word of its server.*max-length/),
+        async () => expect(await refusal()).toMatch(/^QUEUE_FULL: .*refused by its server.*max-length/),
         { timeout: 10_000 },
       )
       await using remembered = open(url, { ledger: beside() })
-      const names = Array.from({ length: 10 }, () => fresh('remembered'))
+      const names = Array.from({ length: 4 }, () => fresh('remembered'))
       for (const name of names) await remembered.enqueue(job, name)
       remembered.work()
       await vi.waitFor(() => expect(ran).toEqual(expect.arrayContaining(names)), { timeout: 30_000 })

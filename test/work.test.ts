@@ -469,6 +469,7 @@ const refused: [what: string, code: string, call: (queue: Offload, fine: AnyTask
     },
   ],
   ['a limit of 0 for a page', 'OPTION_INVALID', (queue) => queue.find({ limit: 0 })],
+  ['a time that is none', 'OPTION_INVALID', (queue) => queue.find({ to: Number.POSITIVE_INFINITY })],
   ['a name with a slash for a queue', 'OPTION_INVALID', (queue) => queue.pause('a/b')],
 ]
 

@@ -80,27 +80,31 @@ export class Sweep {
     let published: readonly string[] = []
     do {
       if (this.#jobs.length === 0) {
-        const again = this.#refused.take(limit)
-        const owed = await this.#ledger.outbox({ published, limit: limit - again.length, againMs: AGAIN_MS })
-        this.#jobs = [...again, ...owed]
+        // No more than a half: others must have their turn.
+        this.#jobs = this.#refused.take(Math.ceil(limit / 2))
+        const owed = await this.#ledger.outbox({
+          published,
+          limit: limit - this.#jobs.length,
+          againMs: AGAIN_MS,
+        })
+        this.#jobs = this.#jobs.concat(owed)
       }
       if (this.#jobs.length === 0) return
       const answers = await this.#broker.enqueue(this.#jobs.map((job) => this.#fitting(job)))
       const taken = this.#jobs.filter((_, at) => answers[at]?.status !== 'full')
       const refused = this.#jobs.filter((_, at) => answers[at]?.status === 'full')
-      // What a full queue refused holds up no other.
-      this.#refused.note(taken, refused)
-      if (refused.length > 0) this.#warnOfFull()
+      this.#warnOfFull(this.#refused.note(taken, refused))
       published = taken.map(({ id }) => id)
       this.#jobs = []
     } while (!this.#stopping.signal.aborted)
     await this.#ledger.outbox({ published, limit: 0, againMs: AGAIN_MS })
   }
 
-  #warnOfFull(): void {
+  #warnOfFull(queues: readonly string[]): void {
+    if (queues.length === 0) return
     this.#options.logger.warn(
-      { broker: this.#broker.name },
-      'the broker did not take all messages; their jobs are safe in the ledger and are published later',
+      { broker: this.#broker.name, queues },
+      'the broker did not take all messages of these queues; their jobs are safe in the ledger and are published later',
     )
   }
 
@@ -115,10 +119,21 @@ export class Sweep {
     const { clock } = this.#options
     if (clock.elapsed() < this.#lookAt) return
     this.#lookAt = clock.elapsed() + LOST_MS
-    for (const queue of this.#queues) {
-      const { ready: messages } = await this.#broker.depth(queue)
-      const lost = { queue, messages, before: clock.now() - LOST_MS }
-      await this.#ledger.outbox({ published: [], limit: 0, againMs: AGAIN_MS, lost })
+    for (const queue of [...this.#queues]) {
+      try {
+        await this.#findLostIn(queue)
+      } catch (error) {
+        // The next time the others come first.
+        this.#queues.delete(queue)
+        this.#queues.add(queue)
+        throw error
+      }
     }
+  }
+
+  async #findLostIn(queue: string): Promise<void> {
+    const { ready: messages } = await this.#broker.depth(queue)
+    const lost = { queue, messages, before: this.#options.clock.now() - LOST_MS }
+    await this.#ledger.outbox({ published: [], limit: 0, againMs: AGAIN_MS, lost })
   }
 }

@@ -38,7 +38,7 @@ export const errorCodes = {
   PAYLOAD_INVALID: 'The payload holds what JSON cannot carry.',
   PAYLOAD_TOO_LARGE: 'The payload is over the size limit.',
   PAYLOAD_UNDECODABLE: 'The stored payload cannot be read back.',
-  QUEUE_FULL: 'The queue holds as many waiting jobs, or bytes of their payloads, as it may.',
+  QUEUE_FULL: 'The queue takes no more jobs for now.',
   RESULT_INVALID: 'The result of the handler cannot be stored.',
   RESULT_PENDING: 'The job has not ended yet.',
   RESULT_TIMEOUT: 'The job did not end within the time that was waited.',
@@ -114,7 +114,7 @@ export class QueueFullError extends OffloadError {
 }
 
 const REFUSED =
-  'takes nothing by the word of its server: it is at a limit of its own (max-length of RabbitMQ), or about to have another leader; try again later'
+  'is refused by its server: it is at a limit of its own (max-length of RabbitMQ), was deleted, or is getting another leader; try again later'
 
 function roomLeft(limit: number, of: 'jobs' | 'bytes'): string {
   return of === 'jobs'

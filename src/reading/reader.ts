@@ -57,6 +57,11 @@ export class Reader {
         `limit must be a whole number from 1 to 1000, not ${String(limit)}`,
       )
     }
+    for (const name of ['from', 'to'] as const) {
+      const at: unknown = query[name]
+      if (at !== undefined && !Number.isFinite(at))
+        throw new OffloadError('OPTION_INVALID', `${name} must be milliseconds since 1970, not ${String(at)}`)
+    }
     const { jobs, next, eventId } = await (await this.#open()).find(query)
     return { jobs: jobs.map((job) => viewOf(job, eventId)), ...(next === undefined ? {} : { next }) }
   }

@@ -3,6 +3,7 @@ import type { Job } from '../../job/job.ts'
 import type { Logger } from '../../log.ts'
 import { publishApart } from './apart.ts'
 import type { Part } from './delivery.ts'
+import { isOfQueue } from './faults.ts'
 import type { Outgoing } from './outlet.ts'
 import { packs } from './pack.ts'
 import type { Verdict } from './publisher.ts'
@@ -76,12 +77,13 @@ export function besideLedger(wire: Wire, features: Features, logger: Logger): Br
   }
 }
 
-/** The queues that are as they have to be: one that is not holds up no other. @throws where none is */
+/** The queues that are as they have to be: one that is not holds up no other. @throws where none can be told of */
 async function takers(wire: Wire, jobs: readonly Job[], logger: Logger): Promise<ReadonlySet<string>> {
   const queues = [...new Set(jobs.map(({ queue }) => queue))]
   const found = await Promise.allSettled(queues.map((queue) => wire.topology.queue(queue)))
   const faults = found.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
-  if (faults.length === queues.length) throw faults[0]
+  const unanswered = faults.find((fault) => !isOfQueue(fault))
+  if (unanswered !== undefined && faults.length === queues.length) throw unanswered
   for (const fault of faults)
     logger.warn({ broker: 'rabbitmq', error: String(fault) }, 'a queue takes nothing')
   return new Set(queues.filter((_, at) => found[at]?.status === 'fulfilled'))

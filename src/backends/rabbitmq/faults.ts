@@ -1,6 +1,11 @@
 import { BackendError, OffloadError } from '../../job/errors.ts'
 import type { QueueShape } from './names.ts'
 
+/** Reply codes of AMQP 0-9-1 that end a channel, and not its connection. */
+export const ACCESS_REFUSED = 403
+export const NOT_FOUND = 404
+export const PRECONDITION_FAILED = 406
+
 /** What failed when there is no connection. */
 export const CONNECT = 'cannot be reached'
 
@@ -40,6 +45,12 @@ export function coded(error: unknown, what: string): OffloadError {
       'check that RabbitMQ is at the host and port of the url, which is amqp: for a plain port and amqps: for one with TLS; this process goes on trying',
     )
   return unavailable('nothing was lost that was accepted; this process goes on trying to connect')
+}
+
+/** Whether the server says it of one queue, and all others are as they were. */
+export function isOfQueue(error: unknown): boolean {
+  const { code } = (error as { cause?: { code?: unknown } }).cause ?? {}
+  return code === ACCESS_REFUSED || code === NOT_FOUND || code === PRECONDITION_FAILED
 }
 
 /** The server knows the name with other arguments (406). It tells one that differs; ours are told whole. */

@@ -1,7 +1,7 @@
 import type { ChannelModel, ConfirmChannel } from 'amqplib'
 import { sleep, systemClock } from '../../clock.ts'
 import { BackendError } from '../../job/errors.ts'
-import { coded } from './faults.ts'
+import { ACCESS_REFUSED, coded, NOT_FOUND, PRECONDITION_FAILED } from './faults.ts'
 import type { Link } from './link.ts'
 import { blockedBy } from './link.ts'
 import type { Outgoing, Outlet } from './outlet.ts'
@@ -16,9 +16,6 @@ const AGAIN_MS = 50
 const RENEW_MS = 500
 /** What the library says of a message that the server refused. */
 const NACKED = 'message nacked'
-const NOT_FOUND = 404
-const ACCESS_REFUSED = 403
-const PRECONDITION_FAILED = 406
 
 /** An exchange is gone: the server has closed the channel, with all that was under way on it. */
 const isMissing = (error: unknown): boolean => (error as { code?: unknown }).code === NOT_FOUND

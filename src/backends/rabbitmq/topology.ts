@@ -1,12 +1,10 @@
 import type { Channel, ChannelModel } from 'amqplib'
 import { sleep, systemClock } from '../../clock.ts'
-import { coded, mismatch, missing } from './faults.ts'
+import { coded, mismatch, missing, NOT_FOUND, PRECONDITION_FAILED } from './faults.ts'
 import type { Link } from './link.ts'
 import type { Route } from './message.ts'
 import type { Names, QueueShape } from './names.ts'
 
-const NOT_FOUND = 404
-const PRECONDITION_FAILED = 406
 /**
  * A queue that was deleted is made anew after so long. Where it is there again before RabbitMQ 3.10 has told the consumers of the
  * old one, they are not told, and get nothing from the new one for ever.

@@ -54,12 +54,11 @@ interface Batch {
 }
 
 async function* batches(at: Connection, query: FindQuery, before: number): AsyncGenerator<Batch> {
-  const { ids, state, queue, task, from: since, to } = query
+  const { ids, state, queue, task, from, to } = query
   if (ids !== undefined) {
     const wanted = [...new Set(ids)]
-    for (let from = 0; from < wanted.length; from += 1000)
-      yield sorted(await askPage(at, { ids: wanted.slice(from, from + 1000) }))
-    if (wanted.length === 0) yield sorted(await askPage(at, { before: 1, limit: 1, look: 1, marks: [] }))
+    for (let nth = 0; nth === 0 || nth < wanted.length; nth += 1000)
+      yield sorted(await askPage(at, { ids: wanted.slice(nth, nth + 1000) }))
     return
   }
   const index = state !== undefined && state in indexes ? indexes[state as keyof typeof indexes] : undefined
@@ -67,7 +66,7 @@ async function* batches(at: Connection, query: FindQuery, before: number): Async
     const answer = await askPage(at, { index, few: FEW })
     if (answer.last !== 'many') return yield sorted(answer)
   }
-  const only = { queue, task, state: state && letters[state], from: since, to, marks: marksOf(query) }
+  const only = { queue, task, state: state && letters[state], from, to, marks: marksOf(query) }
   for (let next = before === Number.POSITIVE_INFINITY ? undefined : before; ; ) {
     const answer = await askPage(at, { ...only, before: next, limit: WALK, look: LOOK })
     yield sorted(answer)

@@ -80,8 +80,9 @@ local function lookInto(block)
   local all = idsOf(block)
   local headers = args.state and redis.call('HMGET', K .. 'state', unpack(all))
   for i = #all, 1, -1 do
+    if isOver() then break end
     local seq = block.first + i - 1
-    if not isOver() and (not before or seq < before) then
+    if not before or seq < before then
       local body = (not headers or isInState(headers[i])) and redis.call('HGET', K .. 'jobs', all[i])
       if body and isMeant(body, seq) then ids[#ids + 1] = all[i] end
       last = string.format('%d', seq)
@@ -96,10 +97,11 @@ while not isOver() do
   local entries = redis.call('XREVRANGE', K .. 'order', from, '-', 'COUNT', 8)
   if #entries == 0 then break end
   for _, entry in ipairs(entries) do
+    if isOver() then break end
     local block = readBlock(entry)
     if isOfKind(block) then
       lookInto(block)
-    elseif not isOver() then
+    else
       last = string.format('%d', block.first)
       looked = looked + 1
     end
