@@ -1,3 +1,4 @@
+import type { OffloadError } from './job/errors.ts'
 import type { Job } from './job/job.ts'
 import type { Settlement } from './job/state.ts'
 
@@ -41,7 +42,10 @@ export interface WaitingWant extends Want {
   readonly onWaiting?: () => void
 }
 
-export interface Accepted {
+/** What became of a job that was sent. */
+export type Accepted = Judged | Failed
+
+interface Judged {
   /** Of the job that is remembered: the one before, where the idempotency key was met again. */
   readonly id: string
   /**
@@ -52,6 +56,15 @@ export interface Accepted {
   readonly status: 'queued' | 'duplicate' | 'full' | 'mismatch' | 'taken' | 'tooLarge'
   /** Of `full`: which limit of the queue was met; neither where it is one of the server's own. */
   readonly limit?: keyof Amount
+  readonly error?: never
+}
+
+/** Refused, for what is wrong with its queue; the jobs of others that were sent with it may be accepted. */
+interface Failed {
+  readonly id: string
+  readonly status: 'failed'
+  readonly error: OffloadError
+  readonly limit?: never
 }
 
 /** A job in a worker's hands. */

@@ -111,7 +111,7 @@ const anyCommand = fc.oneof(
   { weight: 10, arbitrary: quietCommand },
   { weight: 1, arbitrary: fc.tuple(fc.constant('crash'), host, fc.constant(0)) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('lose'), host, fc.constant(0)) },
-  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('refuse', 'take'), host, queue) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('refuse', 'silence', 'take'), host, queue) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('back'), host, fc.constantFrom(1, 3000, 3_600_000)) },
 )
 
@@ -167,8 +167,12 @@ async function run(world: World, [name, host, what]: Command): Promise<void> {
     case 'refuse':
       world.server.refusing.add(what as string)
       return
+    case 'silence':
+      world.server.silent.add(what as string)
+      return
     case 'take':
       world.server.refusing.delete(what as string)
+      world.server.silent.delete(what as string)
       return
     case 'back':
       return world.setBack(what as number)
@@ -249,6 +253,22 @@ describe.each(kinds)('on %s', (_, numRuns, fresh) => {
     expect(await world.claim(1, 'q', 1), 'a full queue is not asked all the time').toBe(0)
     await world.advance(5000)
     expect(await world.claim(1, 'q', 1)).toBe(1)
+    await world.close()
+  })
+
+  test('a queue about which the server says nothing holds up no other', async () => {
+    const world = await World.open(new LeastPowerServer(1, 0), fresh())
+    world.server.silent.add('q')
+    // More than a batch holds.
+    const many = Array.from({ length: 150 }, () => ({ queue: 'q' }))
+    await world.enqueue(0, many)
+    await world.advance(2 * SWEEP_MS)
+    await world.enqueue(0, [{ queue: 'other' }])
+    await world.advance(2 * SWEEP_MS)
+    expect(await world.claim(1, 'other', 1)).toBe(1)
+    world.server.silent.delete('q')
+    await world.advance(6000)
+    expect(await world.claim(1, 'q', 200)).toBe(150)
     await world.close()
   })
 

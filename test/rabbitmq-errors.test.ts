@@ -282,31 +282,59 @@ if (rabbit !== undefined) {
       expect(said).toMatch(/^BACKEND_CORRUPT: .*The server has (x-[a-z-]+) = .*none.*, not /)
     })
 
-    test.each([
-      ['is there with other arguments', /other arguments/, ''],
-      ['is missing with declare=false', /is missing and declare=false/, '&declare=false'],
-    ])('beside a ledger a queue that %s holds up no other', async (_, why, option) => {
-      const prefix = fresh('beside')
-      const url = `${rabbit.url}/?prefix=${prefix}`
-      await using owner = open(url)
+    const wrong = [
+      ['is there with other arguments', /BACKEND_CORRUPT.*other arguments/, ''],
+      [
+        'is missing with declare=false',
+        /BACKEND_UNAVAILABLE.*is missing and declare=false/,
+        '&declare=false',
+      ],
+    ] as const
+    const other = task('errors.other', { queue: 'other', input: z.string(), run: () => {} })
+
+    /** A server on which the queue `other` is not as it has to be, and that of {@link job} is. */
+    async function withWrongQueue(option: string): Promise<string> {
+      const prefix = fresh('wrong')
+      await using owner = open(`${rabbit?.url}/?prefix=${prefix}`)
       await owner.enqueue(job, 'makes the queues')
       if (option === '')
         await prepared((channel) => channel.assertQueue(`${prefix}.jobs.other`, { durable: true }))
-      const other = task('errors.other', { queue: 'other', input: z.string(), run: () => {} })
+      return `${rabbit?.url}/?prefix=${prefix}${option}`
+    }
+
+    test.each(wrong)('beside a ledger a queue that %s holds up no other', async (_, why, option) => {
       const warned: string[] = []
       const logger = { ...silentLogger, warn: (fields: object) => void warned.push(JSON.stringify(fields)) }
-      await using queue = open(`${url}${option}`, { tasks: [job, other], ledger: beside(), logger })
+      const url = await withWrongQueue(option)
+      await using queue = open(url, { tasks: [job, other], ledger: beside(), logger })
       queue.work()
+      await queue.enqueue(other, 'waits')
+      await vi.waitFor(() => expect(warned.join()).toMatch(why), { timeout: 10_000 })
       for (let nth = 0; nth < 3; nth++) {
-        const before = warned.length
         await queue.enqueue(other, 'waits')
-        await vi.waitFor(() => expect(warned.slice(before).join()).toMatch(why), { timeout: 10_000 })
         const name = fresh('flows')
         await queue.enqueue(job, name)
         await vi.waitFor(() => expect(ran).toContain(name), { timeout: 10_000 })
       }
-      expect((await queue.depth('other')).ready).toBe(3)
+      expect((await queue.depth('other')).ready).toBe(4)
     })
+
+    test.each(wrong)(
+      'alone a queue that %s fails its own calls, and none that are made with them',
+      async (_, why, option) => {
+        await using queue = open(await withWrongQueue(option), { tasks: [job, other] })
+        const names = [fresh('one'), fresh('two')] as const
+        const said = await Promise.all([
+          refusalOf(queue.enqueue(job, names[0])),
+          refusalOf(queue.enqueue(other, 'not accepted')),
+          refusalOf(queue.enqueue(job, names[1])),
+        ])
+        expect([said[0], said[2]]).toEqual([': it was not refused', ': it was not refused'])
+        expect(said[1]).toMatch(why)
+        queue.work({ queues: ['default'] })
+        await vi.waitFor(() => expect(ran).toEqual(expect.arrayContaining([...names])), { timeout: 10_000 })
+      },
+    )
 
     test('a queue at a max-length of a policy refuses and says whose limit it is; beside a ledger its jobs wait for room', async () => {
       const prefix = fresh('policy')

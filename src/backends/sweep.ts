@@ -1,6 +1,7 @@
 import type { BackendOptions } from '../backend.ts'
-import type { Broker } from '../broker.ts'
+import type { Accepted, Broker } from '../broker.ts'
 import { sleep } from '../clock.ts'
+import type { OffloadError } from '../job/errors.ts'
 import type { Job } from '../job/job.ts'
 import type { Ledger } from '../ledger.ts'
 import { Refused } from './refused.ts'
@@ -79,32 +80,49 @@ export class Sweep {
     const limit = Math.min(1000, this.#broker.features.maxBatch)
     let published: readonly string[] = []
     do {
-      if (this.#jobs.length === 0) {
-        // No more than a half: others must have their turn.
-        this.#jobs = this.#refused.take(Math.ceil(limit / 2))
-        const owed = await this.#ledger.outbox({
-          published,
-          limit: limit - this.#jobs.length,
-          againMs: AGAIN_MS,
-        })
-        this.#jobs = this.#jobs.concat(owed)
-      }
+      await this.#gather(published, limit)
       if (this.#jobs.length === 0) return
       const answers = await this.#broker.enqueue(this.#jobs.map((job) => this.#fitting(job)))
-      const taken = this.#jobs.filter((_, at) => answers[at]?.status !== 'full')
-      const refused = this.#jobs.filter((_, at) => answers[at]?.status === 'full')
-      this.#warnOfFull(this.#refused.note(taken, refused))
-      published = taken.map(({ id }) => id)
+      published = this.#sorted(answers)
       this.#jobs = []
     } while (!this.#stopping.signal.aborted)
     await this.#ledger.outbox({ published, limit: 0, againMs: AGAIN_MS })
   }
 
-  #warnOfFull(queues: readonly string[]): void {
-    if (queues.length === 0) return
+  /**
+   * What is to be published next. What could not be is still here: be it for its queue's sake and not for the server's, others must
+   * come beside it. So where it fills a batch a half is left to the ledger, which answers it again.
+   */
+  async #gather(published: readonly string[], limit: number): Promise<void> {
+    const left = this.#jobs.length < limit ? this.#jobs : this.#jobs.slice(0, limit / 2)
+    const again = this.#refused.take(Math.ceil((limit - left.length) / 2))
+    this.#jobs = [...left, ...again]
+    const owed = await this.#ledger.outbox({
+      published,
+      limit: limit - this.#jobs.length,
+      againMs: AGAIN_MS,
+    })
+    this.#jobs = this.#jobs.length === 0 ? owed : eachOnce([...this.#jobs, ...owed])
+  }
+
+  /** What became of what was published: answers what the broker has taken. */
+  #sorted(answers: readonly Accepted[]): readonly string[] {
+    const [taken, refused]: [Job[], Job[]] = [[], []]
+    const errors = new Map<string, OffloadError>()
+    for (const [at, job] of this.#jobs.entries()) {
+      const { status, error } = answers[at] ?? {}
+      const of = status === 'full' || status === 'failed' ? refused : taken
+      of.push(job)
+      if (error !== undefined) errors.set(job.queue, error)
+    }
+    for (const queue of this.#refused.note(taken, refused)) this.#warn(queue, errors.get(queue))
+    return taken.map(({ id }) => id)
+  }
+
+  #warn(queue: string, error: OffloadError | undefined): void {
     this.#options.logger.warn(
-      { broker: this.#broker.name, queues },
-      'the broker did not take all messages of these queues; their jobs are safe in the ledger and are published later',
+      { broker: this.#broker.name, queue, ...(error && { code: error.code, error: error.message }) },
+      'the broker did not take all messages of a queue; their jobs are safe in the ledger and are published later',
     )
   }
 
@@ -136,4 +154,8 @@ export class Sweep {
     const lost = { queue, messages, before: this.#options.clock.now() - LOST_MS }
     await this.#ledger.outbox({ published: [], limit: 0, againMs: AGAIN_MS, lost })
   }
+}
+
+function eachOnce(jobs: readonly Job[]): readonly Job[] {
+  return [...new Map(jobs.map((job) => [job.id, job])).values()]
 }

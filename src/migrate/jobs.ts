@@ -86,5 +86,6 @@ function reasonOf(job: JobRecord, id: string, status: Accepted['status']): strin
   if (status === 'duplicate' && id !== job.id) return `its idempotency key is that of job ${id} there`
   if (status === 'full') return 'there was no room for it'
   if (status === 'tooLarge') return 'it is too large for a message there'
+  if (status === 'failed') return 'its queue takes nothing there'
   return 'another job has its id there'
 }

@@ -123,7 +123,11 @@ export class Producer {
     if (jobs.length > 0) this.#options.observer?.answered?.({ jobs, error, ms: 0 })
   }
 
-  #refusalOf({ id, status, limit }: Accepted, { queue }: Job, task: AnyTask): OffloadError | undefined {
+  #refusalOf(
+    { id, status, limit, error }: Accepted,
+    { queue }: Job,
+    task: AnyTask,
+  ): OffloadError | undefined {
     switch (status) {
       case 'full':
         return new QueueFullError(queue, limit && this.#options.room(queue)[limit], limit)
@@ -133,6 +137,8 @@ export class Producer {
         return taken(id, task)
       case 'tooLarge':
         return tooLarge(id, task)
+      case 'failed':
+        return error
       case 'queued':
       case 'duplicate':
         return undefined

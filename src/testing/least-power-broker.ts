@@ -1,4 +1,4 @@
-import type { Broker, Claim, Depth, WaitingWant } from '../broker.ts'
+import type { Accepted, Broker, Claim, Depth, WaitingWant } from '../broker.ts'
 import { BackendError } from '../job/errors.ts'
 import type { Job } from '../job/job.ts'
 
@@ -22,6 +22,8 @@ export class LeastPowerServer {
   blocked = false
   /** Queues that take nothing while the others do: they are full, or about to have another leader. */
   readonly refusing = new Set<string>()
+  /** Queues about which it says nothing: a call for one of them alone looks as if the server were away. */
+  readonly silent = new Set<string>()
 
   /**
    * @param seed repeats every choice the server makes
@@ -120,12 +122,14 @@ class Connection implements Broker {
     this.#server = server
   }
 
-  async enqueue(jobs: readonly Job[]): Promise<{ id: string; status: 'queued' | 'full' }[]> {
+  async enqueue(jobs: readonly Job[]): Promise<Accepted[]> {
     this.#check()
     if (this.#server.blocked) throw gone()
     if (jobs.some(({ payload }) => Buffer.byteLength(payload) > MOST_BYTES))
       throw new BackendError('BACKEND_FULL', `a message is longer than ${MOST_BYTES} bytes`)
+    if (jobs.every(({ queue }) => this.#server.silent.has(queue))) throw gone()
     return jobs.map((job) => {
+      if (this.#server.silent.has(job.queue)) return { id: job.id, status: 'failed', error: gone() }
       if (this.#server.refusing.has(job.queue)) return { id: job.id, status: 'full' }
       this.#server.put(job)
       return { id: job.id, status: 'queued' }

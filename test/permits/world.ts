@@ -166,6 +166,7 @@ export class World {
   async free(): Promise<void> {
     this.server.down = false
     this.server.refusing.clear()
+    this.server.silent.clear()
     for (const { gate } of this.#hosts) gate.open()
     await this.quiet()
     for (const queue of this.#paused) await this.act(0, { type: 'resume', queue })

@@ -1,7 +1,7 @@
 import type { BackendOptions } from '../../backend.ts'
 import type { Accepted, Broker, Claim, Features, Room, WaitingWant } from '../../broker.ts'
 import { systemClock } from '../../clock.ts'
-import { BackendError } from '../../job/errors.ts'
+import { BackendError, OffloadError } from '../../job/errors.ts'
 import type { Job } from '../../job/job.ts'
 import type { Ending } from '../../job/state.ts'
 import type { Next } from './alone-moves.ts'
@@ -9,6 +9,7 @@ import { afterEnding, onArrival } from './alone-moves.ts'
 import { publishApart } from './apart.ts'
 import { byQueue, countOf } from './broker.ts'
 import type { Part } from './delivery.ts'
+import { isOfQueue } from './faults.ts'
 import { Leases } from './leases.ts'
 import { rungOf } from './names.ts'
 import type { Outgoing } from './outlet.ts'
@@ -49,18 +50,17 @@ export class Alone implements Broker {
     this.#leases = new Leases((parts) => wire.takeBack(parts))
   }
 
+  /** A queue that is not as it has to be fails its own jobs, and no others. */
   async enqueue(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]> {
-    const now = this.#options.clock.now()
-    const made: Job[][] = []
-    for (const [queue, own] of byQueue(jobs)) {
-      const free = await this.#free(queue, own.length, room)
-      const isLater = (job: Job): boolean => job.runAt !== undefined && job.runAt > now
-      made.push(...packs(own.slice(0, free), this.#wire.packed, isLater))
+    try {
+      return await this.#accept(jobs, room)
+    } catch (error) {
+      const queues = [...byQueue(jobs).values()]
+      if (queues.length === 1 || !isOfQueue(error)) throw error
+      const answers = await Promise.all(queues.map((own) => this.#acceptOr(own, room)))
+      const byJob = new Map(queues.flatMap((own, at) => own.map((job, nth) => [job, answers[at]?.[nth]])))
+      return jobs.map((job) => byJob.get(job) as Accepted)
     }
-    const verdicts = await publishApart(made, (those) =>
-      this.#publish(those.map((pack) => this.#toQueue(pack, 0, pack[0]?.runAt))),
-    )
-    return jobs.map((job) => acceptedAs(job.id, verdicts.get(job)))
   }
 
   async claim(queue: string, want: WaitingWant): Promise<readonly Claim[]> {
@@ -150,6 +150,30 @@ export class Alone implements Broker {
   close(): Promise<void> {
     this.#leases.close()
     return this.#wire.close()
+  }
+
+  async #accept(jobs: readonly Job[], room: Room | undefined): Promise<readonly Accepted[]> {
+    const now = this.#options.clock.now()
+    const made: Job[][] = []
+    for (const [queue, own] of byQueue(jobs)) {
+      const free = await this.#free(queue, own.length, room)
+      const isLater = (job: Job): boolean => job.runAt !== undefined && job.runAt > now
+      made.push(...packs(own.slice(0, free), this.#wire.packed, isLater))
+    }
+    const verdicts = await publishApart(made, (those) =>
+      this.#publish(those.map((pack) => this.#toQueue(pack, 0, pack[0]?.runAt))),
+    )
+    return jobs.map((job) => acceptedAs(job.id, verdicts.get(job)))
+  }
+
+  /** Jobs of one queue, which may fail while others are accepted. */
+  async #acceptOr(jobs: readonly Job[], room: Room | undefined): Promise<readonly Accepted[]> {
+    try {
+      return await this.#accept(jobs, room)
+    } catch (error) {
+      if (!(error instanceof OffloadError)) throw error
+      return jobs.map(({ id }) => ({ id, status: 'failed', error }))
+    }
   }
 
   /** Whoever ran them knows already. What cannot be published now goes back when its lease is over. */

@@ -1,24 +1,24 @@
 import type { Accepted, Broker, Features } from '../../broker.ts'
+import type { OffloadError } from '../../job/errors.ts'
 import type { Job } from '../../job/job.ts'
-import type { Logger } from '../../log.ts'
 import { publishApart } from './apart.ts'
 import type { Part } from './delivery.ts'
-import { isOfQueue } from './faults.ts'
+import { coded, isOfQueue } from './faults.ts'
 import type { Outgoing } from './outlet.ts'
 import { packs } from './pack.ts'
 import type { Verdict } from './publisher.ts'
 import type { Wire } from './wire.ts'
 
 /** RabbitMQ beside a ledger: it carries messages and knows nothing of attempts, times and ends. */
-export function besideLedger(wire: Wire, features: Features, logger: Logger): Broker {
+export function besideLedger(wire: Wire, features: Features): Broker {
   return {
     name: 'rabbitmq',
     features,
     async enqueue(jobs) {
-      const takes = await takers(wire, jobs, logger)
+      const faults = await faultsOf(wire, jobs)
       const verdicts = await published(
         wire,
-        jobs.filter(({ queue }) => takes.has(queue)),
+        jobs.filter(({ queue }) => !faults.has(queue)),
         wire.packed,
       )
       // The ledger has the payload.
@@ -29,6 +29,8 @@ export function besideLedger(wire: Wire, features: Features, logger: Logger): Br
       )
       const again = await published(wire, [...short.values()], 1)
       return jobs.map((job): Accepted => {
+        const error = faults.get(job.queue)
+        if (error !== undefined) return { id: job.id, status: 'failed', error }
         const sent = short.get(job)
         const verdict = sent === undefined ? verdicts.get(job) : again.get(sent)
         return { id: job.id, status: verdict === 'confirmed' ? 'queued' : 'full' }
@@ -77,16 +79,21 @@ export function besideLedger(wire: Wire, features: Features, logger: Logger): Br
   }
 }
 
-/** The queues that are as they have to be: one that is not holds up no other. @throws where none can be told of */
-async function takers(wire: Wire, jobs: readonly Job[], logger: Logger): Promise<ReadonlySet<string>> {
+/** The queues that are not as they have to be: they hold up no other. @throws where none is, and it may be for the server's sake */
+async function faultsOf(wire: Wire, jobs: readonly Job[]): Promise<ReadonlyMap<string, OffloadError>> {
   const queues = [...new Set(jobs.map(({ queue }) => queue))]
-  const found = await Promise.allSettled(queues.map((queue) => wire.topology.queue(queue)))
-  const faults = found.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
-  const unanswered = faults.find((fault) => !isOfQueue(fault))
-  if (unanswered !== undefined && faults.length === queues.length) throw unanswered
-  for (const fault of faults)
-    logger.warn({ broker: 'rabbitmq', error: String(fault) }, 'a queue takes nothing')
-  return new Set(queues.filter((_, at) => found[at]?.status === 'fulfilled'))
+  const faults = new Map<string, OffloadError>()
+  const look = async (queue: string): Promise<void> => {
+    try {
+      await wire.topology.queue(queue)
+    } catch (error) {
+      faults.set(queue, coded(error, 'cannot be published to'))
+    }
+  }
+  await Promise.all(queues.map(look))
+  if (faults.size < queues.length) return faults
+  for (const fault of faults.values()) if (!isOfQueue(fault)) throw fault
+  return faults
 }
 
 function published(wire: Wire, jobs: readonly Job[], most: number): Promise<ReadonlyMap<Job, Verdict>> {

@@ -48,8 +48,9 @@ export function coded(error: unknown, what: string): OffloadError {
 }
 
 /** Whether the server says it of one queue, and all others are as they were. */
-export function isOfQueue(error: unknown): boolean {
-  const { code } = (error as { cause?: { code?: unknown } }).cause ?? {}
+export function isOfQueue(error: unknown): error is OffloadError {
+  if (!(error instanceof OffloadError)) return false
+  const { code } = (error.cause ?? {}) as { code?: unknown }
   return code === ACCESS_REFUSED || code === NOT_FOUND || code === PRECONDITION_FAILED
 }
 

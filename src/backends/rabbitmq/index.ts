@@ -88,9 +88,7 @@ async function opened(at: Location, routes: readonly Route[], options: BackendOp
   const wire = new Wire(connect, at, routes, isAlone ? 'offload' : 'offload/ledger', options)
   try {
     const features = featuresOf(await wire.open(), isAlone)
-    const broker: Broker = isAlone
-      ? new Alone(wire, features, options)
-      : besideLedger(wire, features, options.logger)
+    const broker: Broker = isAlone ? new Alone(wire, features, options) : besideLedger(wire, features)
     return { broker, close: () => broker.close() }
   } catch (error) {
     await wire.close()

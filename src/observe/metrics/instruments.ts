@@ -70,7 +70,7 @@ export const instruments: Readonly<Record<InstrumentName, Instrument>> = {
   },
   offload_jobs_accepted_total: {
     kind: 'counter',
-    help: 'Jobs that were sent to the backend, by what it answered: queued, duplicate, full, mismatch, taken, tooLarge, or failed where it answered nothing',
+    help: 'Jobs that were sent to the backend, by what it answered: queued, duplicate, full, mismatch, taken, tooLarge, or failed where it answered nothing or something is wrong with the queue',
     labels: ['queue', 'task', 'answer'],
   },
   offload_accept_seconds: {
