@@ -59,7 +59,7 @@ interface Judged {
   readonly error?: never
 }
 
-/** Refused, for what is wrong with its queue; the jobs of others that were sent with it may be accepted. */
+/** Not accepted, or not for certain, as `error` says; others that were sent with it may be. */
 interface Failed {
   readonly id: string
   readonly status: 'failed'

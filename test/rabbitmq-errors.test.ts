@@ -4,8 +4,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { connect } from 'amqplib'
-import type { Logger, Offload, OffloadOptions } from 'offload'
+import type { Duration, Logger, Offload, OffloadOptions } from 'offload'
 import { endedJob, offload, task } from 'offload'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
@@ -283,7 +284,7 @@ if (rabbit !== undefined) {
     })
 
     const wrong = [
-      ['is there with other arguments', /BACKEND_CORRUPT.*other arguments/, ''],
+      ['is there with other arguments', /BACKEND_CORRUPT.*other.*is there with other arguments/, ''],
       [
         'is missing with declare=false',
         /BACKEND_UNAVAILABLE.*is missing and declare=false/,
@@ -307,7 +308,7 @@ if (rabbit !== undefined) {
       const logger = { ...silentLogger, warn: (fields: object) => void warned.push(JSON.stringify(fields)) }
       const url = await withWrongQueue(option)
       await using queue = open(url, { tasks: [job, other], ledger: beside(), logger })
-      queue.work()
+      queue.work({ queues: ['default'] })
       await queue.enqueue(other, 'waits')
       await vi.waitFor(() => expect(warned.join()).toMatch(why), { timeout: 10_000 })
       for (let nth = 0; nth < 3; nth++) {
@@ -319,22 +320,85 @@ if (rabbit !== undefined) {
       expect((await queue.depth('other')).ready).toBe(4)
     })
 
-    test.each(wrong)(
-      'alone a queue that %s fails its own calls, and none that are made with them',
-      async (_, why, option) => {
-        await using queue = open(await withWrongQueue(option), { tasks: [job, other] })
-        const names = [fresh('one'), fresh('two')] as const
-        const said = await Promise.all([
-          refusalOf(queue.enqueue(job, names[0])),
-          refusalOf(queue.enqueue(other, 'not accepted')),
-          refusalOf(queue.enqueue(job, names[1])),
-        ])
-        expect([said[0], said[2]]).toEqual([': it was not refused', ': it was not refused'])
-        expect(said[1]).toMatch(why)
-        queue.work({ queues: ['default'] })
-        await vi.waitFor(() => expect(ran).toEqual(expect.arrayContaining([...names])), { timeout: 10_000 })
-      },
-    )
+    test.each(wrong)('alone a queue that %s fails its own calls, and no others', async (_, why, option) => {
+      await using queue = open(await withWrongQueue(option), { tasks: [job, other] })
+      const over = new AbortController()
+      const failing = [1, 2, 3].map(async () => {
+        while (!over.signal.aborted)
+          expect(await refusalOf(queue.enqueue(other, 'not accepted'))).toMatch(why)
+      })
+      const names = Array.from({ length: 50 }, () => fresh('flows'))
+      const said = new Set<string>()
+      for (const [nth, name] of names.entries()) {
+        // Sometimes with the others, sometimes while they are out.
+        await wait(nth % 5)
+        said.add(await refusalOf(queue.enqueue(job, name)))
+      }
+      over.abort()
+      await Promise.all(failing)
+      expect([...said]).toEqual([': it was not refused'])
+      queue.work({ queues: ['default'] })
+      await vi.waitFor(() => expect(ran).toEqual(expect.arrayContaining(names)), { timeout: 10_000 })
+    })
+
+    test('alone a queue that goes fails its own calls, and what was made with them runs once', async () => {
+      const prefix = fresh('gone')
+      await using owner = open(`${rabbit.url}/?prefix=${prefix}`, { tasks: [job, other] })
+      await Promise.all([owner.enqueue(job, 'makes the queues'), owner.enqueue(other, 'makes the queues')])
+      await using queue = open(`${rabbit.url}/?prefix=${prefix}&declare=false`, { tasks: [job, other] })
+      await Promise.all([queue.enqueue(job, 'sees them'), queue.enqueue(other, 'sees them')])
+      await prepared((channel) => channel.deleteQueue(`${prefix}.jobs.other`))
+      const name = fresh('once')
+      const said = await Promise.all([
+        refusalOf(queue.enqueue(job, name)),
+        refusalOf(queue.enqueue(other, 'not accepted')),
+      ])
+      expect(said[0]).toBe(': it was not refused')
+      expect(said[1]).toMatch(/^BACKEND_UNAVAILABLE: .*is missing and declare=false/)
+      queue.work({ queues: ['default'] })
+      const last = fresh('last')
+      await queue.enqueue(job, last)
+      await vi.waitFor(() => expect(ran).toContain(last), { timeout: 10_000 })
+      expect(ran.filter((one) => one === name)).toHaveLength(1)
+    })
+
+    test('alone retries that find a wrong queue hold up no retries of another, which run once', async () => {
+      const prefix = fresh('retries')
+      const attempts = new Map<string, number>()
+      const together = Promise.withResolvers<void>()
+      let begun = 0
+      const failing = (queue: string, after: Duration) =>
+        task(`errors.retries.${queue}`, {
+          queue,
+          input: z.string(),
+          retry: { attempts: 2, on: () => ({ after }) },
+          async run(name, { attempt }) {
+            attempts.set(name, (attempts.get(name) ?? 0) + 1)
+            if (attempt > 1) return
+            // They end together.
+            if (++begun === 20) together.resolve()
+            await together.promise
+            throw new Error('it is tried again')
+          },
+        })
+      const [soon, later] = [failing('soon', '300ms'), failing('later', '1h')]
+      const wrong = `${prefix}.delay.later.2048000`
+      await prepared((channel) => channel.assertQueue(wrong, { durable: true }))
+      await using queue = open(`${rabbit.url}/?prefix=${prefix}`, { tasks: [soon, later] })
+      const names = Array.from({ length: 10 }, () => fresh('soon'))
+      await Promise.all(names.flatMap((name) => [queue.enqueue(soon, name), queue.enqueue(later, name)]))
+      queue.work({ concurrency: 20 })
+      const runs = (times: number): [string, number][] => names.map((name) => [name, times])
+      await vi.waitFor(() => expect([...attempts]).toEqual(expect.arrayContaining(runs(3))), {
+        timeout: 10_000,
+      })
+      await prepared((channel) => channel.deleteQueue(wrong))
+      await vi.waitFor(
+        async () => expect(await rabbit.ctl('list_queues', 'name', 'messages')).toContain(`${wrong}\t10`),
+        { timeout: 20_000, interval: 500 },
+      )
+      expect([...attempts]).toEqual(expect.arrayContaining(runs(3)))
+    })
 
     test('a queue at a max-length of a policy refuses and says whose limit it is; beside a ledger its jobs wait for room', async () => {
       const prefix = fresh('policy')

@@ -112,15 +112,16 @@ export class Settler {
       } catch (error) {
         onTrouble(error)
         left = this.#withoutLate(left, error)
-        if (left.length > 1 && !(error instanceof BackendError)) return this.#storeEach(left)
+        const parts = error instanceof BackendError ? ofEachQueue(left) : left.map((one) => [one])
+        if (parts.length > 1) return this.#storeApart(parts)
         await sleep(clock, random() * Math.min(2000, 50 * 2 ** tries))
       }
     }
   }
 
-  /** One that cannot be stored must not hold up the others. */
-  async #storeEach(batch: readonly Ended[]): Promise<void> {
-    await Promise.all(batch.map((one) => this.#store([one])))
+  /** One that cannot be stored must not hold up the others, nor a queue in trouble those of others. */
+  async #storeApart(parts: readonly (readonly Ended[])[]): Promise<void> {
+    await Promise.all(parts.map((part) => this.#store(part)))
   }
 
   async #send(broker: Broker, batch: readonly Ended[]): Promise<void> {
@@ -186,6 +187,11 @@ export class Settler {
       settleMs: clock.elapsed() - run.endedAt,
     })
   }
+}
+
+function ofEachQueue(batch: readonly Ended[]): readonly (readonly Ended[])[] {
+  const queues = new Set(batch.map(({ claim }) => claim.job.queue))
+  return [...queues].map((queue) => batch.filter(({ claim }) => claim.job.queue === queue))
 }
 
 function outcomeOf({ claim, ending }: Ended): AttemptOutcome {

@@ -7,14 +7,14 @@ import type { Ending } from '../../job/state.ts'
 import type { Next } from './alone-moves.ts'
 import { afterEnding, onArrival } from './alone-moves.ts'
 import { publishApart } from './apart.ts'
-import { byQueue, countOf } from './broker.ts'
+import { acceptedAs, countOf } from './broker.ts'
+import { byQueue } from './by-queue.ts'
 import type { Part } from './delivery.ts'
 import { isOfQueue } from './faults.ts'
 import { Leases } from './leases.ts'
 import { rungOf } from './names.ts'
 import type { Outgoing } from './outlet.ts'
 import { packs } from './pack.ts'
-import type { Verdict } from './publisher.ts'
 import type { Wire } from './wire.ts'
 
 /** A long job is handed over when so much of the time is up after which the server takes its message back. */
@@ -24,9 +24,8 @@ const COUNT_MS = 250
 /** The longest expiration that a message can have. */
 const LONGEST_EXPIRATION_MS = 2 ** 32 - 1
 
-/** A message, the queue it is for, and the rung of the ladder of delays that it goes to first. */
+/** A message, and the rung of the ladder of delays that it goes to first. */
 interface Placed extends Outgoing {
-  readonly queue: string
   readonly rung?: number
 }
 
@@ -50,17 +49,18 @@ export class Alone implements Broker {
     this.#leases = new Leases((parts) => wire.takeBack(parts))
   }
 
-  /** A queue that is not as it has to be fails its own jobs, and no others. */
   async enqueue(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]> {
-    try {
-      return await this.#accept(jobs, room)
-    } catch (error) {
-      const queues = [...byQueue(jobs).values()]
-      if (queues.length === 1 || !isOfQueue(error)) throw error
-      const answers = await Promise.all(queues.map((own) => this.#acceptOr(own, room)))
-      const byJob = new Map(queues.flatMap((own, at) => own.map((job, nth) => [job, answers[at]?.[nth]])))
-      return jobs.map((job) => byJob.get(job) as Accepted)
+    const now = this.#options.clock.now()
+    const made: Job[][] = []
+    for (const [queue, own] of byQueue(jobs)) {
+      const free = await this.#free(queue, own.length, room)
+      const isLater = (job: Job): boolean => job.runAt !== undefined && job.runAt > now
+      made.push(...packs(own.slice(0, free), this.#wire.packed, isLater))
     }
+    const verdicts = await publishApart(made, (those) =>
+      this.#publish(those.map((pack) => this.#toQueue(pack, 0, pack[0]?.runAt))),
+    )
+    return jobs.map((job) => acceptedAs(job.id, verdicts.get(job)))
   }
 
   async claim(queue: string, want: WaitingWant): Promise<readonly Claim[]> {
@@ -78,7 +78,10 @@ export class Alone implements Broker {
       try {
         await this.#move(moving)
       } catch (error) {
-        this.#wire.putBack(queue, [...moving.keys()])
+        this.#wire.putBack(
+          queue,
+          [...moving.keys()].filter(({ isEnded }) => !isEnded),
+        )
         if (ready.length === 0) throw error
       }
       if (ready.length === 0) continue
@@ -152,55 +155,30 @@ export class Alone implements Broker {
     return this.#wire.close()
   }
 
-  async #accept(jobs: readonly Job[], room: Room | undefined): Promise<readonly Accepted[]> {
-    const now = this.#options.clock.now()
-    const made: Job[][] = []
-    for (const [queue, own] of byQueue(jobs)) {
-      const free = await this.#free(queue, own.length, room)
-      const isLater = (job: Job): boolean => job.runAt !== undefined && job.runAt > now
-      made.push(...packs(own.slice(0, free), this.#wire.packed, isLater))
-    }
-    const verdicts = await publishApart(made, (those) =>
-      this.#publish(those.map((pack) => this.#toQueue(pack, 0, pack[0]?.runAt))),
-    )
-    return jobs.map((job) => acceptedAs(job.id, verdicts.get(job)))
-  }
-
-  /** Jobs of one queue, which may fail while others are accepted. */
-  async #acceptOr(jobs: readonly Job[], room: Room | undefined): Promise<readonly Accepted[]> {
-    try {
-      return await this.#accept(jobs, room)
-    } catch (error) {
-      if (!(error instanceof OffloadError)) throw error
-      return jobs.map(({ id }) => ({ id, status: 'failed', error }))
-    }
-  }
-
   /** Whoever ran them knows already. What cannot be published now goes back when its lease is over. */
   async #handOver(moving: ReadonlyMap<Part, Next>): Promise<void> {
-    const isTaken = await this.#publishMoves(moving).then(
-      () => true,
-      () => false,
-    )
+    const { taken } = await this.#publishMoves(moving).catch(() => ({ taken: [] }))
     for (const part of moving.keys()) part.isEnded = false
-    if (isTaken) this.#end([...moving.keys()])
+    this.#end(taken)
   }
 
-  /** What moves on is published first, and gone here after. @throws where it was not taken */
+  /** What moves on is published first, and gone here after. @throws where not all was taken */
   async #move(moving: ReadonlyMap<Part, Next>, isUntold = false): Promise<void> {
     if (moving.size === 0) return
-    await this.#publishMoves(moving)
-    this.#end([...moving.keys()], isUntold)
+    const { taken, fault } = await this.#publishMoves(moving)
+    this.#end(taken, isUntold)
+    if (fault !== undefined) throw fault
   }
 
-  async #publishMoves(moving: ReadonlyMap<Part, Next>): Promise<void> {
+  async #publishMoves(
+    moving: ReadonlyMap<Part, Next>,
+  ): Promise<{ readonly taken: readonly Part[]; readonly fault?: OffloadError }> {
+    const parts = [...moving.keys()]
     const verdicts = await this.#publish([...moving].map(([part, next]) => this.#messageOf(part, next)))
-    if (verdicts.every((verdict) => verdict === 'confirmed')) return
-    throw new BackendError(
-      'BACKEND_FULL',
-      'rabbitmq refused what was to be tried later or is dead: a queue is at a limit of its own (max-length); it is tried again',
-      { retryAfterMs: 1000 },
-    )
+    const taken = parts.filter((_, at) => verdicts[at] === 'confirmed')
+    if (taken.length === parts.length) return { taken }
+    const fault = verdicts.find((verdict) => verdict instanceof OffloadError)
+    return { taken, fault: fault ?? refusedToMove() }
   }
 
   /** @param isUntold those that were held are to be told of */
@@ -249,18 +227,11 @@ export class Alone implements Broker {
 
   #publish(messages: readonly Placed[]): ReturnType<Wire['publish']> {
     const { topology } = this.#wire
-    const queues = new Set<string>()
-    const rungs = new Map<string, readonly [queue: string, rung: number]>()
-    for (const { queue, key, rung } of messages) {
-      queues.add(queue)
-      if (rung !== undefined) rungs.set(key, [queue, rung])
-    }
-    return this.#wire.publish(messages, () =>
-      Promise.all([
-        ...[...queues].map((queue) => topology.queue(queue)),
-        ...[...rungs.values()].map(([queue, rung]) => topology.delay(queue, rung)),
-      ]),
-    )
+    return this.#wire.publish(messages, (queue, own) => {
+      const rungs = new Set<number>()
+      for (const { rung } of own) if (rung !== undefined) rungs.add(rung)
+      return Promise.all([topology.queue(queue), ...[...rungs].map((rung) => topology.delay(queue, rung))])
+    })
   }
 
   /** How many more jobs the queue may take; asked anew where it looks as if there were not enough room for all that come. */
@@ -271,7 +242,13 @@ export class Alone implements Broker {
     const known = this.#counts.get(queue)
     const isFresh = known !== undefined && systemClock.elapsed() - known.at < COUNT_MS
     if (!isFresh || known.count + coming > most) {
-      await topology.queue(queue)
+      try {
+        await topology.queue(queue)
+      } catch (error) {
+        // It is told with each of its jobs.
+        if (isOfQueue(error)) return coming
+        throw error
+      }
       const count = await topology.count(names.work(queue))
       this.#counts.set(queue, { at: systemClock.elapsed(), count: count + coming })
       return Math.max(0, most - count)
@@ -281,18 +258,12 @@ export class Alone implements Broker {
   }
 }
 
-/** @param verdict none where there was no room */
-function acceptedAs(id: string, verdict: Verdict | undefined): Accepted {
-  switch (verdict) {
-    case 'confirmed':
-      return { id, status: 'queued' }
-    case 'tooLong':
-      return { id, status: 'tooLarge' }
-    case undefined:
-      return { id, status: 'full', limit: 'jobs' }
-    default:
-      return { id, status: 'full' }
-  }
+function refusedToMove(): BackendError {
+  return new BackendError(
+    'BACKEND_FULL',
+    'rabbitmq refused what was to be tried later or is dead: a queue is at a limit of its own (max-length); it is tried again',
+    { retryAfterMs: 1000 },
+  )
 }
 
 /** Whether it was ended, which is told once. */

@@ -1,4 +1,5 @@
 import type { Job } from '../../job/job.ts'
+import { coded } from './faults.ts'
 import type { Verdict } from './publisher.ts'
 
 type Packs = readonly (readonly Job[])[]
@@ -15,8 +16,13 @@ export async function publishApart(
   const apart = packs
     .filter((pack, at) => first[at] === 'tooLong' && pack.length > 1)
     .flatMap((pack) => pack.map((job) => [job]))
-  if (apart.length > 0) note(verdicts, apart, await publish(apart))
+  if (apart.length > 0) note(verdicts, apart, await publish(apart).catch(failing(apart)))
   return verdicts
+}
+
+/** Others were answered for already. */
+function failing(packs: Packs): (error: unknown) => readonly Verdict[] {
+  return (error) => packs.map(() => coded(error, 'cannot be published to'))
 }
 
 function note(verdicts: Map<Job, Verdict>, packs: Packs, those: readonly Verdict[]): void {

@@ -1,9 +1,8 @@
 import type { Accepted, Broker, Features } from '../../broker.ts'
-import type { OffloadError } from '../../job/errors.ts'
 import type { Job } from '../../job/job.ts'
 import { publishApart } from './apart.ts'
+import { byQueue } from './by-queue.ts'
 import type { Part } from './delivery.ts'
-import { coded, isOfQueue } from './faults.ts'
 import type { Outgoing } from './outlet.ts'
 import { packs } from './pack.ts'
 import type { Verdict } from './publisher.ts'
@@ -15,12 +14,7 @@ export function besideLedger(wire: Wire, features: Features): Broker {
     name: 'rabbitmq',
     features,
     async enqueue(jobs) {
-      const faults = await faultsOf(wire, jobs)
-      const verdicts = await published(
-        wire,
-        jobs.filter(({ queue }) => !faults.has(queue)),
-        wire.packed,
-      )
+      const verdicts = await published(wire, jobs, wire.packed)
       // The ledger has the payload.
       const short = new Map(
         jobs
@@ -28,12 +22,9 @@ export function besideLedger(wire: Wire, features: Features): Broker {
           .map((job) => [job, { ...job, payload: 'null' }]),
       )
       const again = await published(wire, [...short.values()], 1)
-      return jobs.map((job): Accepted => {
-        const error = faults.get(job.queue)
-        if (error !== undefined) return { id: job.id, status: 'failed', error }
+      return jobs.map((job) => {
         const sent = short.get(job)
-        const verdict = sent === undefined ? verdicts.get(job) : again.get(sent)
-        return { id: job.id, status: verdict === 'confirmed' ? 'queued' : 'full' }
+        return acceptedAs(job.id, sent === undefined ? verdicts.get(job) : again.get(sent))
       })
     },
     async claim(queue, want) {
@@ -79,49 +70,38 @@ export function besideLedger(wire: Wire, features: Features): Broker {
   }
 }
 
-/** The queues that are not as they have to be: they hold up no other. @throws where none is, and it may be for the server's sake */
-async function faultsOf(wire: Wire, jobs: readonly Job[]): Promise<ReadonlyMap<string, OffloadError>> {
-  const queues = [...new Set(jobs.map(({ queue }) => queue))]
-  const faults = new Map<string, OffloadError>()
-  const look = async (queue: string): Promise<void> => {
-    try {
-      await wire.topology.queue(queue)
-    } catch (error) {
-      faults.set(queue, coded(error, 'cannot be published to'))
-    }
-  }
-  await Promise.all(queues.map(look))
-  if (faults.size < queues.length) return faults
-  for (const fault of faults.values()) if (!isOfQueue(fault)) throw fault
-  return faults
-}
-
 function published(wire: Wire, jobs: readonly Job[], most: number): Promise<ReadonlyMap<Job, Verdict>> {
-  const queues = byQueue(jobs)
-  const made = [...queues.values()].flatMap((own) => packs(own, most, () => false))
+  const made = [...byQueue(jobs).values()].flatMap((own) => packs(own, most, () => false))
   return publishApart(made, (those) =>
     wire.publish(
       those.map((pack): Outgoing => {
         const { body, properties } = wire.messageOf(pack)
-        return { exchange: wire.names.jobs, key: pack[0]?.queue ?? '', body, properties }
+        const queue = pack[0]?.queue ?? ''
+        return { exchange: wire.names.jobs, key: queue, queue, body, properties }
       }),
-      () => Promise.all([...queues.keys()].map((queue) => wire.topology.queue(queue))),
+      (queue) => wire.topology.queue(queue),
     ),
   )
+}
+
+/** @param verdict none where it was not published, for want of room */
+export function acceptedAs(id: string, verdict: Verdict | undefined): Accepted {
+  switch (verdict) {
+    case 'confirmed':
+      return { id, status: 'queued' }
+    case 'tooLong':
+      return { id, status: 'tooLarge' }
+    case 'refused':
+    case 'returned':
+      return { id, status: 'full' }
+    case undefined:
+      return { id, status: 'full', limit: 'jobs' }
+    default:
+      return { id, status: 'failed', error: verdict }
+  }
 }
 
 /** How many jobs so many messages are, if that can be told. */
 export function countOf(messages: number, packed: number): number | null {
   return packed === 1 || messages === 0 ? messages : null
-}
-
-/** Jobs of each queue, in their order. */
-export function byQueue(jobs: readonly Job[]): Map<string, Job[]> {
-  const queues = new Map<string, Job[]>()
-  for (const job of jobs) {
-    const own = queues.get(job.queue)
-    if (own === undefined) queues.set(job.queue, [job])
-    else own.push(job)
-  }
-  return queues
 }

@@ -4,6 +4,7 @@ import type { QueueShape } from './names.ts'
 /** Reply codes of AMQP 0-9-1 that end a channel, and not its connection. */
 export const ACCESS_REFUSED = 403
 export const NOT_FOUND = 404
+export const RESOURCE_LOCKED = 405
 export const PRECONDITION_FAILED = 406
 
 /** What failed when there is no connection. */
@@ -51,7 +52,7 @@ export function coded(error: unknown, what: string): OffloadError {
 export function isOfQueue(error: unknown): error is OffloadError {
   if (!(error instanceof OffloadError)) return false
   const { code } = (error.cause ?? {}) as { code?: unknown }
-  return code === ACCESS_REFUSED || code === NOT_FOUND || code === PRECONDITION_FAILED
+  return [ACCESS_REFUSED, NOT_FOUND, RESOURCE_LOCKED, PRECONDITION_FAILED].includes(code as number)
 }
 
 /** The server knows the name with other arguments (406). It tells one that differs; ours are told whole. */

@@ -9,6 +9,7 @@ const FRAME_MAX = 131_072
 const message = (messageId: string): Outgoing => ({
   exchange: 'offload.jobs',
   key: 'default',
+  queue: 'default',
   body: Buffer.from('{}'),
   properties: {
     messageId,

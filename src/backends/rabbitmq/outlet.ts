@@ -4,6 +4,8 @@ import type { Content } from './message.ts'
 
 /** A message and where it goes. */
 export interface Outgoing extends Content {
+  /** For which it is, through whatever exchange. */
+  readonly queue: string
   readonly exchange: string
   readonly key: string
 }

@@ -1,5 +1,6 @@
 import type { ChannelModel, ConfirmChannel } from 'amqplib'
 import { sleep, systemClock } from '../../clock.ts'
+import type { OffloadError } from '../../job/errors.ts'
 import { BackendError } from '../../job/errors.ts'
 import { ACCESS_REFUSED, coded, NOT_FOUND, PRECONDITION_FAILED } from './faults.ts'
 import type { Link } from './link.ts'
@@ -7,8 +8,11 @@ import { blockedBy } from './link.ts'
 import type { Outgoing, Outlet } from './outlet.ts'
 import { outletOf } from './outlet.ts'
 
-/** `refused`: the queue is full. `returned`: no queue is bound to the key. `tooLong`: for this server, whatever the queue. */
-export type Verdict = 'confirmed' | 'refused' | 'returned' | 'tooLong'
+/**
+ * `refused`: the queue is full. `returned`: no queue is bound to the key. `tooLong`: for this server, whatever the queue. An error:
+ * what is wrong with its queue, or that the server said nothing of this message.
+ */
+export type Verdict = 'confirmed' | 'refused' | 'returned' | 'tooLong' | OffloadError
 
 /** What is left of a call whose connection went is published again after so long. */
 const AGAIN_MS = 50
@@ -55,8 +59,9 @@ export class Publisher {
   }
 
   /**
-   * Resolves once the server has answered for every message. What a lost connection left unanswered is published again, so
-   * that a message may be there twice. @throws BackendError where not all were answered for in time: some may be there
+   * Resolves once the server has answered for every message, or for some of them and the time is up. What a lost connection left
+   * unanswered is published again, so that a message may be there twice. @throws BackendError where it answered for none in
+   * time: some may be there
    */
   async publish(messages: readonly Outgoing[]): Promise<readonly Verdict[]> {
     const { blocked } = this.#link
@@ -73,8 +78,11 @@ export class Publisher {
         if (longest !== undefined) this.#longest = longest
         if (isMissing(error)) return verdicts.map((verdict) => verdict ?? 'returned')
         const isOver = longest === undefined && isFinal(error)
-        if (error instanceof BackendError || isOver || systemClock.elapsed() >= until)
-          throw coded(error, 'did not confirm what was published')
+        if (error instanceof BackendError || isOver || systemClock.elapsed() >= until) {
+          const fault = coded(error, 'did not confirm what was published')
+          if (verdicts.every((verdict) => verdict === undefined)) throw fault
+          return verdicts.map((verdict) => verdict ?? fault)
+        }
         await sleep(systemClock, AGAIN_MS)
       }
     }

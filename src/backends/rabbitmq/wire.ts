@@ -1,9 +1,12 @@
 import type { BackendOptions } from '../../backend.ts'
 import type { WaitingWant } from '../../broker.ts'
+import type { OffloadError } from '../../job/errors.ts'
 import { BackendError } from '../../job/errors.ts'
 import type { Job } from '../../job/job.ts'
+import { byQueue } from './by-queue.ts'
 import type { Part } from './delivery.ts'
 import type { Publisher as By } from './envelope.ts'
+import { coded, isOfQueue } from './faults.ts'
 import { Inbox } from './inbox.ts'
 import type { Connect } from './link.ts'
 import { Link } from './link.ts'
@@ -19,6 +22,11 @@ import { Publisher } from './publisher.ts'
 import { Topology } from './topology.ts'
 import type { Unacked } from './unacked.ts'
 import { optional } from './untrusted.ts'
+
+/** Sees to it that what messages of one queue need is there. */
+type Ready<M> = (queue: string, messages: readonly M[]) => Promise<unknown>
+
+const UNPUBLISHED = 'cannot be published to'
 
 /**
  * Everything that goes to the server and comes from it. Two connections a process: a server that is short of memory or disk stops
@@ -64,27 +72,35 @@ export class Wire {
   }
 
   /**
-   * Publishes once the queues are there; what finds none is published once more. A verdict for each.
-   * @throws BackendError where not all were answered for, and where no message found a queue
+   * Publishes once the queues are there; what finds none is published once more. A verdict for each: what is wrong with one queue
+   * is that of its own messages. @throws BackendError where nothing can be published, and it may be for the server's sake
    */
-  async publish(messages: readonly Outgoing[], ready: () => Promise<unknown>): Promise<readonly Verdict[]> {
+  async publish<M extends Outgoing>(messages: readonly M[], ready: Ready<M>): Promise<readonly Verdict[]> {
     if (messages.length === 0) return []
-    await ready()
-    const verdicts = await this.#publisher.publish(messages)
+    const verdicts = await this.#publishReady(messages, ready)
     if (!verdicts.includes('returned')) return verdicts
     this.topology.forget()
-    await ready()
-    const again = [
-      ...(await this.#publisher.publish(messages.filter((_, at) => verdicts[at] === 'returned'))),
-    ]
-    const last = verdicts.map((verdict) => (verdict === 'returned' ? (again.shift() as Verdict) : verdict))
-    if (last.some((verdict) => verdict !== 'returned')) return last
-    const [{ exchange, key } = { exchange: '', key: '' }] = messages
-    throw new BackendError(
-      'BACKEND_UNAVAILABLE',
-      `rabbitmq has no queue for "${exchange}" with the key "${key}": bind it, or leave out declare=false; nothing was accepted`,
-      { retryAfterMs: 1000 },
+    const returned = messages.filter((_, at) => verdicts[at] === 'returned')
+    const again = await this.#publishReady(returned, ready).catch((error: unknown) =>
+      returned.map(() => coded(error, UNPUBLISHED)),
     )
+    const last = new Map(returned.map((message, at) => [message, again[at]]))
+    return messages.map((message, at) => {
+      const verdict = last.get(message) ?? (verdicts[at] as Verdict)
+      return verdict === 'returned' ? unbound(message) : verdict
+    })
+  }
+
+  async #publishReady<M extends Outgoing>(
+    messages: readonly M[],
+    ready: Ready<M>,
+  ): Promise<readonly Verdict[]> {
+    const faults = await faultsOf(messages, ready)
+    if (faults.size === 0) return this.#publisher.publish(messages)
+    const others = messages.filter(({ queue }) => !faults.has(queue))
+    const verdicts = others.length === 0 ? [] : await this.#publisher.publish(others)
+    const those = new Map(others.map((message, at) => [message, verdicts[at] as Verdict]))
+    return messages.map((message) => faults.get(message.queue) ?? (those.get(message) as Verdict))
   }
 
   take(queue: string, want: WaitingWant): Promise<Part[]> {
@@ -148,10 +164,9 @@ export class Wire {
     const held = parts.filter(({ delivery, isEnded }) => !isEnded && delivery.unacked.isOpen)
     if (held.length === 0) return
     try {
-      const queues = new Set(held.map(({ job }) => job.queue))
       const verdicts = await this.publish(
         held.map((part) => this.#copyOf(part)),
-        () => Promise.all([...queues].map((queue) => this.topology.queue(queue))),
+        (queue) => this.topology.queue(queue),
       )
       this.end(held.filter((_, at) => verdicts[at] === 'confirmed'))
       this.takeBack(held.filter((_, at) => verdicts[at] !== 'confirmed'))
@@ -173,6 +188,7 @@ export class Wire {
     return {
       exchange: this.names.jobs,
       key: job.queue,
+      queue: job.queue,
       body: raw ?? body,
       properties: {
         ...rest,
@@ -202,4 +218,32 @@ export class Wire {
     }
     return inbox
   }
+}
+
+/** What is wrong with queues. @throws where none can be published to, and it may be for the server's sake */
+async function faultsOf<M extends Outgoing>(
+  messages: readonly M[],
+  ready: Ready<M>,
+): Promise<ReadonlyMap<string, OffloadError>> {
+  const faults = new Map<string, OffloadError>()
+  const queues = byQueue(messages)
+  const look = async (queue: string, own: readonly M[]): Promise<void> => {
+    try {
+      await ready(queue, own)
+    } catch (error) {
+      faults.set(queue, coded(error, UNPUBLISHED))
+    }
+  }
+  await Promise.all([...queues].map(([queue, own]) => look(queue, own)))
+  if (faults.size < queues.size) return faults
+  for (const fault of faults.values()) if (!isOfQueue(fault)) throw fault
+  return faults
+}
+
+function unbound({ exchange, key }: Outgoing): BackendError {
+  return new BackendError(
+    'BACKEND_UNAVAILABLE',
+    `rabbitmq has no queue for "${exchange}" with the key "${key}": bind it, or leave out declare=false; nothing was accepted`,
+    { retryAfterMs: 1000 },
+  )
 }

@@ -3,14 +3,11 @@ import type { Job } from '../../job/job.ts'
 import type { AnsweredCall, AttemptOutcome, EndedAttempt, Requested, Troubled } from '../observer.ts'
 import { defaultBuckets, Histogram, longBuckets } from './histogram.ts'
 
-/** `failed`: the backend answered nothing. */
-type Answered = Accepted['status'] | 'failed'
-
 /** What is counted of one task in one queue. */
 export class TaskTally {
   readonly labels: { readonly queue: string; readonly task: string }
-  /** Jobs by what the backend answered. */
-  readonly answers: Record<Answered, number> = {
+  /** Jobs by what the backend answered; `failed` also where it answered nothing. */
+  readonly answers: Record<Accepted['status'], number> = {
     queued: 0,
     duplicate: 0,
     full: 0,
