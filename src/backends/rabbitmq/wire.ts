@@ -1,12 +1,8 @@
 import type { BackendOptions } from '../../backend.ts'
 import type { WaitingWant } from '../../broker.ts'
-import type { OffloadError } from '../../job/errors.ts'
-import { BackendError } from '../../job/errors.ts'
 import type { Job } from '../../job/job.ts'
-import { byQueue } from './by-queue.ts'
 import type { Part } from './delivery.ts'
 import type { Publisher as By } from './envelope.ts'
-import { coded, isOfQueue } from './faults.ts'
 import { Inbox } from './inbox.ts'
 import type { Connect } from './link.ts'
 import { Link } from './link.ts'
@@ -19,14 +15,11 @@ import type { Outgoing } from './outlet.ts'
 import { packOf } from './pack.ts'
 import type { Verdict } from './publisher.ts'
 import { Publisher } from './publisher.ts'
+import type { Ready } from './sender.ts'
+import { Sender } from './sender.ts'
 import { Topology } from './topology.ts'
 import type { Unacked } from './unacked.ts'
 import { optional } from './untrusted.ts'
-
-/** Sees to it that what messages of one queue need is there. */
-type Ready<M> = (queue: string, messages: readonly M[]) => Promise<unknown>
-
-const UNPUBLISHED = 'cannot be published to'
 
 /**
  * Everything that goes to the server and comes from it. Two connections a process: a server that is short of memory or disk stops
@@ -42,7 +35,7 @@ export class Wire {
   readonly #routes: readonly Route[]
   readonly #publishing: Link
   readonly #consuming: Link
-  readonly #publisher: Publisher
+  readonly #sender: Sender
   readonly #inboxes = new Map<string, Inbox>()
 
   constructor(connect: Connect, at: Location, routes: readonly Route[], by: By, options: BackendOptions) {
@@ -55,7 +48,7 @@ export class Wire {
     this.#publishing = new Link(connect)
     this.#consuming = new Link(connect)
     this.topology = new Topology(this.#consuming, this.names, at.declare, routes, options.timeoutMs)
-    this.#publisher = new Publisher(this.#publishing, options.timeoutMs)
+    this.#sender = new Sender(new Publisher(this.#publishing, options.timeoutMs), this.topology)
   }
 
   /** The first connections. Answers the server's version. @throws BackendError */
@@ -71,36 +64,9 @@ export class Wire {
     return jobs.length === 1 ? contentOf(first, attempts, this.#by) : packOf(jobs, this.#by)
   }
 
-  /**
-   * Publishes once the queues are there; what finds none is published once more. A verdict for each: what is wrong with one queue
-   * is that of its own messages. @throws BackendError where nothing can be published, and it may be for the server's sake
-   */
-  async publish<M extends Outgoing>(messages: readonly M[], ready: Ready<M>): Promise<readonly Verdict[]> {
-    if (messages.length === 0) return []
-    const verdicts = await this.#publishReady(messages, ready)
-    if (!verdicts.includes('returned')) return verdicts
-    this.topology.forget()
-    const returned = messages.filter((_, at) => verdicts[at] === 'returned')
-    const again = await this.#publishReady(returned, ready).catch((error: unknown) =>
-      returned.map(() => coded(error, UNPUBLISHED)),
-    )
-    const last = new Map(returned.map((message, at) => [message, again[at]]))
-    return messages.map((message, at) => {
-      const verdict = last.get(message) ?? (verdicts[at] as Verdict)
-      return verdict === 'returned' ? unbound(message) : verdict
-    })
-  }
-
-  async #publishReady<M extends Outgoing>(
-    messages: readonly M[],
-    ready: Ready<M>,
-  ): Promise<readonly Verdict[]> {
-    const faults = await faultsOf(messages, ready)
-    if (faults.size === 0) return this.#publisher.publish(messages)
-    const others = messages.filter(({ queue }) => !faults.has(queue))
-    const verdicts = others.length === 0 ? [] : await this.#publisher.publish(others)
-    const those = new Map(others.map((message, at) => [message, verdicts[at] as Verdict]))
-    return messages.map((message) => faults.get(message.queue) ?? (those.get(message) as Verdict))
+  /** See {@link Sender.send}. */
+  publish<M extends Outgoing>(messages: readonly M[], ready: Ready<M>): Promise<readonly Verdict[]> {
+    return this.#sender.send(messages, ready)
   }
 
   take(queue: string, want: WaitingWant): Promise<Part[]> {
@@ -218,32 +184,4 @@ export class Wire {
     }
     return inbox
   }
-}
-
-/** What is wrong with queues. @throws where none can be published to, and it may be for the server's sake */
-async function faultsOf<M extends Outgoing>(
-  messages: readonly M[],
-  ready: Ready<M>,
-): Promise<ReadonlyMap<string, OffloadError>> {
-  const faults = new Map<string, OffloadError>()
-  const queues = byQueue(messages)
-  const look = async (queue: string, own: readonly M[]): Promise<void> => {
-    try {
-      await ready(queue, own)
-    } catch (error) {
-      faults.set(queue, coded(error, UNPUBLISHED))
-    }
-  }
-  await Promise.all([...queues].map(([queue, own]) => look(queue, own)))
-  if (faults.size < queues.size) return faults
-  for (const fault of faults.values()) if (!isOfQueue(fault)) throw fault
-  return faults
-}
-
-function unbound({ exchange, key }: Outgoing): BackendError {
-  return new BackendError(
-    'BACKEND_UNAVAILABLE',
-    `rabbitmq has no queue for "${exchange}" with the key "${key}": bind it, or leave out declare=false; nothing was accepted`,
-    { retryAfterMs: 1000 },
-  )
 }
