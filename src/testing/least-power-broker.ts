@@ -21,9 +21,9 @@ export class LeastPowerServer {
   /** It is short of memory, say: it delivers, and takes nothing. */
   blocked = false
   /** Queues that take nothing while the others do: they are full, or about to have another leader. */
-  readonly refusing = new Set<string>()
+  readonly refusing: Set<string> = new Set()
   /** Queues about which it says nothing: a call for one of them alone looks as if the server were away. */
-  readonly silent = new Set<string>()
+  readonly silent: Set<string> = new Set()
 
   /**
    * @param seed repeats every choice the server makes
