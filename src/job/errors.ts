@@ -106,7 +106,7 @@ export class QueueFullError extends OffloadError {
    * @param of what the limit counts: waiting jobs, or the bytes of their payloads
    */
   constructor(queue: string, limit?: number, of: 'jobs' | 'bytes' = 'jobs') {
-    super('QUEUE_FULL', `queue "${queue}" ${limit === undefined ? REFUSED : roomLeft(limit, of)}`, {
+    super('QUEUE_FULL', `queue "${queue}" ${limit === undefined ? REFUSED : noRoom(limit, of)}`, {
       queue,
       retryAfterMs: 1000,
     })
@@ -116,10 +116,15 @@ export class QueueFullError extends OffloadError {
 const REFUSED =
   'is refused by its server: it is at a limit of its own (max-length of RabbitMQ), was deleted, or is getting another leader; try again later'
 
-function roomLeft(limit: number, of: 'jobs' | 'bytes'): string {
-  return of === 'jobs'
-    ? `holds its limit of ${limit} waiting jobs; try again later, add workers, or raise limits.waiting`
-    : `has no room for the job within its limit of ${limit} bytes of waiting payloads; try again later, add workers, or raise limits.waitingBytes`
+function noRoom(limit: number, of: 'jobs' | 'bytes'): string {
+  const [why, option] =
+    of === 'jobs'
+      ? [`holds its limit of ${limit} waiting jobs`, 'limits.waiting']
+      : [
+          `has no room for the job within its limit of ${limit} bytes of waiting payloads`,
+          'limits.waitingBytes',
+        ]
+  return `${why}; try again later, add workers, or raise ${option}`
 }
 
 /** The input does not fit the schema; `issues` lists every failing path. */

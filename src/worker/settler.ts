@@ -190,8 +190,7 @@ export class Settler {
 }
 
 function ofEachQueue(batch: readonly Ended[]): readonly (readonly Ended[])[] {
-  const queues = new Set(batch.map(({ claim }) => claim.job.queue))
-  return [...queues].map((queue) => batch.filter(({ claim }) => claim.job.queue === queue))
+  return [...Map.groupBy(batch, ({ claim }) => claim.job.queue).values()]
 }
 
 function outcomeOf({ claim, ending }: Ended): AttemptOutcome {

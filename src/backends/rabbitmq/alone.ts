@@ -8,7 +8,6 @@ import type { Next } from './alone-moves.ts'
 import { afterEnding, onArrival } from './alone-moves.ts'
 import { publishApart } from './apart.ts'
 import { acceptedAs, countOf } from './broker.ts'
-import { byQueue } from './by-queue.ts'
 import type { Part } from './delivery.ts'
 import { isOfQueue } from './faults.ts'
 import { Leases } from './leases.ts'
@@ -52,7 +51,7 @@ export class Alone implements Broker {
   async enqueue(jobs: readonly Job[], room?: Room): Promise<readonly Accepted[]> {
     const now = this.#options.clock.now()
     const made: Job[][] = []
-    for (const [queue, own] of byQueue(jobs)) {
+    for (const [queue, own] of Map.groupBy(jobs, (job) => job.queue)) {
       const free = await this.#free(queue, own.length, room)
       const isLater = (job: Job): boolean => job.runAt !== undefined && job.runAt > now
       made.push(...packs(own.slice(0, free), this.#wire.packed, isLater))

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Job } from '../../job/job.ts'
 import { publishApart } from './apart.ts'
-import type { Verdict } from './publisher.ts'
+import type { Sent } from './sender.ts'
 
 const job = (id: string, bytes: number): Job => ({
   id,
@@ -15,7 +15,7 @@ const job = (id: string, bytes: number): Job => ({
 
 test('a pack that is too long is taken apart once: only what is too long alone is refused', async () => {
   const calls: string[][] = []
-  const publish = async (packs: readonly (readonly Job[])[]): Promise<Verdict[]> => {
+  const publish = async (packs: readonly (readonly Job[])[]): Promise<Sent[]> => {
     calls.push(packs.map((pack) => pack.map(({ id }) => id).join('+')))
     return packs.map((pack) => {
       if (pack.some(({ id }) => id === 'refused')) return 'refused'

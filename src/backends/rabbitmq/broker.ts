@@ -1,11 +1,10 @@
 import type { Accepted, Broker, Features } from '../../broker.ts'
 import type { Job } from '../../job/job.ts'
 import { publishApart } from './apart.ts'
-import { byQueue } from './by-queue.ts'
 import type { Part } from './delivery.ts'
 import type { Outgoing } from './outlet.ts'
 import { packs } from './pack.ts'
-import type { Verdict } from './publisher.ts'
+import type { Sent } from './sender.ts'
 import type { Wire } from './wire.ts'
 
 /** RabbitMQ beside a ledger: it carries messages and knows nothing of attempts, times and ends. */
@@ -70,8 +69,9 @@ export function besideLedger(wire: Wire, features: Features): Broker {
   }
 }
 
-function published(wire: Wire, jobs: readonly Job[], most: number): Promise<ReadonlyMap<Job, Verdict>> {
-  const made = [...byQueue(jobs).values()].flatMap((own) => packs(own, most, () => false))
+function published(wire: Wire, jobs: readonly Job[], most: number): Promise<ReadonlyMap<Job, Sent>> {
+  const queues = Map.groupBy(jobs, ({ queue }) => queue)
+  const made = [...queues.values()].flatMap((own) => packs(own, most, () => false))
   return publishApart(made, (those) =>
     wire.publish(
       those.map((pack): Outgoing => {
@@ -85,14 +85,13 @@ function published(wire: Wire, jobs: readonly Job[], most: number): Promise<Read
 }
 
 /** @param verdict none where it was not published, for want of room */
-export function acceptedAs(id: string, verdict: Verdict | undefined): Accepted {
+export function acceptedAs(id: string, verdict: Sent | undefined): Accepted {
   switch (verdict) {
     case 'confirmed':
       return { id, status: 'queued' }
     case 'tooLong':
       return { id, status: 'tooLarge' }
     case 'refused':
-    case 'returned':
       return { id, status: 'full' }
     case undefined:
       return { id, status: 'full', limit: 'jobs' }

@@ -9,6 +9,8 @@ export const PRECONDITION_FAILED = 406
 
 /** What failed when there is no connection. */
 export const CONNECT = 'cannot be reached'
+/** What failed when there is one. */
+export const PUBLISH = 'cannot be published to'
 
 /** The coded error that says what to do. @param error of the server, of its connection, or of the last try to connect */
 export function coded(error: unknown, what: string): OffloadError {

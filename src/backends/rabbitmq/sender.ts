@@ -1,7 +1,6 @@
 import type { OffloadError } from '../../job/errors.ts'
 import { BackendError } from '../../job/errors.ts'
-import { byQueue } from './by-queue.ts'
-import { coded, isOfQueue } from './faults.ts'
+import { coded, isOfQueue, PUBLISH } from './faults.ts'
 import type { Outgoing } from './outlet.ts'
 import type { Publisher, Verdict } from './publisher.ts'
 import type { Topology } from './topology.ts'
@@ -9,7 +8,8 @@ import type { Topology } from './topology.ts'
 /** Sees to it that what messages of one queue need is there. */
 export type Ready<M> = (queue: string, messages: readonly M[]) => Promise<unknown>
 
-const UNPUBLISHED = 'cannot be published to'
+/** What became of a message in the end: one that found no queue has an error that says so. */
+export type Sent = Exclude<Verdict, 'returned'>
 
 /** Publishes to queues of which some may not be as they have to be. */
 export class Sender {
@@ -25,14 +25,14 @@ export class Sender {
    * Publishes once the queues are there; what finds none is published once more. A verdict for each: what is wrong with one queue
    * is that of its own messages. @throws BackendError where nothing can be published, and it may be for the server's sake
    */
-  async send<M extends Outgoing>(messages: readonly M[], ready: Ready<M>): Promise<readonly Verdict[]> {
+  async send<M extends Outgoing>(messages: readonly M[], ready: Ready<M>): Promise<readonly Sent[]> {
     if (messages.length === 0) return []
     const verdicts = await this.#sendReady(messages, ready)
-    if (!verdicts.includes('returned')) return verdicts
+    if (!verdicts.includes('returned')) return verdicts as readonly Sent[]
     this.#topology.forget()
     const returned = messages.filter((_, at) => verdicts[at] === 'returned')
     const again = await this.#sendReady(returned, ready).catch((error: unknown) =>
-      returned.map(() => coded(error, UNPUBLISHED)),
+      returned.map(() => coded(error, PUBLISH)),
     )
     const last = new Map(returned.map((message, at) => [message, again[at]]))
     return messages.map((message, at) => {
@@ -57,12 +57,12 @@ async function faultsOf<M extends Outgoing>(
   ready: Ready<M>,
 ): Promise<ReadonlyMap<string, OffloadError>> {
   const faults = new Map<string, OffloadError>()
-  const queues = byQueue(messages)
+  const queues = Map.groupBy(messages, ({ queue }) => queue)
   const look = async (queue: string, own: readonly M[]): Promise<void> => {
     try {
       await ready(queue, own)
     } catch (error) {
-      faults.set(queue, coded(error, UNPUBLISHED))
+      faults.set(queue, coded(error, PUBLISH))
     }
   }
   await Promise.all([...queues].map(([queue, own]) => look(queue, own)))

@@ -13,9 +13,8 @@ import type { Names } from './names.ts'
 import { namesOf } from './names.ts'
 import type { Outgoing } from './outlet.ts'
 import { packOf } from './pack.ts'
-import type { Verdict } from './publisher.ts'
 import { Publisher } from './publisher.ts'
-import type { Ready } from './sender.ts'
+import type { Ready, Sent } from './sender.ts'
 import { Sender } from './sender.ts'
 import { Topology } from './topology.ts'
 import type { Unacked } from './unacked.ts'
@@ -65,7 +64,7 @@ export class Wire {
   }
 
   /** See {@link Sender.send}. */
-  publish<M extends Outgoing>(messages: readonly M[], ready: Ready<M>): Promise<readonly Verdict[]> {
+  publish<M extends Outgoing>(messages: readonly M[], ready: Ready<M>): Promise<readonly Sent[]> {
     return this.#sender.send(messages, ready)
   }
 
